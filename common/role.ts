@@ -1,0 +1,86 @@
+import { type Config, resolveConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { QuarryError, type WireError } from './quarry-error.ts';
+import type { Seams } from './seams/seams.ts';
+import { systemSeams } from './seams/system.ts';
+
+/** What the launcher tells a role's process, as JSON in its first argument. */
+export interface RoleOptions {
+  /** namenode, driver, dn1, ex1: the name in cluster.json and of the log file. */
+  readonly name: string;
+  /** The role's own directory. */
+  readonly directory: string;
+  readonly settings: Readonly<Record<string, string>>;
+  /** host:port of the namenode's gRPC door; '' for the namenode itself. */
+  readonly namenodeAddress: string;
+  /** host:port where executors register; '' but for executors. */
+  readonly driverAddress: string;
+  /** The node's label: the datanode's id, shared by the executor beside it. */
+  readonly node: string;
+  /** Path of the datanode's Unix socket, or ''. */
+  readonly unixSocket: string;
+}
+
+export interface RunningRole {
+  /** Bound addresses by door, host:port: grpc, http, data, connect. Only doors that are served. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Facts for cluster.json, such as the cluster's id. */
+  readonly facts?: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+export type StartRole = (options: RoleOptions, config: Config, seams: Seams) => Promise<RunningRole>;
+
+/** What a role's process tells the launcher over IPC: once, when it serves or cannot. */
+export type RoleMessage =
+  | {
+      readonly kind: 'ready';
+      readonly addresses: Record<string, string>;
+      readonly facts: Record<string, string>;
+    }
+  | { readonly kind: 'failed'; readonly error: WireError };
+
+/** The whole life of a role's process: start, say so, serve until SIGTERM or SIGINT, close, exit 0. */
+export async function runRole(role: string, start: StartRole): Promise<void> {
+  const options = JSON.parse(process.argv[2] ?? '{}') as RoleOptions;
+  try {
+    const config = resolveConfig(options.settings);
+    const log = createLog(role, options.name, config['log.level']);
+    process.on('unhandledRejection', (thrown) => {
+      // A promise nobody waits for has failed: the state is unknown, so no more requests are answered from it.
+      log.fatal({ err: thrown }, 'process.unhandled-rejection');
+      process.exit(70);
+    });
+    const running = await start(options, config, systemSeams(options.directory, log));
+    let closing = false;
+    const stop = () => {
+      if (closing) return;
+      closing = true;
+      running.close().then(
+        () => process.exit(0),
+        (thrown: unknown) => {
+          log.error({ err: thrown }, 'process.close-failed');
+          process.exit(1);
+        },
+      );
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    log.info({ addresses: running.addresses, pid: process.pid }, 'process.ready');
+    tell({ kind: 'ready', addresses: { ...running.addresses }, facts: { ...running.facts } });
+  } catch (thrown) {
+    const error = QuarryError.from(thrown);
+    console.error(error.code === 'INTERNAL' ? error.stack : `${error.code}: ${error.message}`);
+    tell({ kind: 'failed', error: error.toWire() }, () => process.exit(1));
+  }
+}
+
+function tell(message: RoleMessage, then: () => void = () => undefined): void {
+  if (process.send === undefined) then();
+  else
+    process.send(message, undefined, undefined, () => {
+      // The launcher may leave (--detach); an open channel would keep the two tied together.
+      if (process.connected) process.disconnect();
+      then();
+    });
+}

@@ -1,0 +1,92 @@
+import { type ChannelOptions, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { QuarryError } from '../quarry-error.ts';
+import type { CallOptions, Method, RpcClient } from '../seams/rpc.ts';
+import { fromGrpcStatus } from './grpc-status.ts';
+
+/** Reports and task messages stay far below this; results travel in batches. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  // A restarted node must be found again within its callers' patience, not after the default two minutes.
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.min_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 500,
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+};
+
+/** One channel an address, opened on first use. */
+export class GrpcClient implements RpcClient {
+  readonly #channels = new Map<string, Client>();
+
+  call<ReqIn, ResIn, ReqOut, ResOut>(
+    address: string,
+    method: Method<ReqIn, ResIn, ReqOut, ResOut>,
+    request: ReqIn,
+    options: CallOptions,
+  ): Promise<ResOut> {
+    if (options.signal?.aborted) return Promise.reject(interrupted(address));
+    return new Promise((resolve, reject) => {
+      const abort = () => call.cancel();
+      const call = this.#channel(address).makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        new Metadata(),
+        { deadline: Date.now() + options.timeoutMs },
+        (error: ServiceError | null, response?: ResOut) => {
+          options.signal?.removeEventListener('abort', abort);
+          if (error !== null) reject(fromGrpcStatus(error, address));
+          else resolve(response as ResOut);
+        },
+      );
+      options.signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  async *stream<ReqIn, ResIn, ReqOut, ResOut>(
+    address: string,
+    method: Method<ReqIn, ResIn, ReqOut, ResOut>,
+    request: ReqIn,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): AsyncIterable<ResOut> {
+    if (options.signal?.aborted) throw interrupted(address);
+    const call = this.#channel(address).makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+    );
+    const abort = () => call.cancel();
+    options.signal?.addEventListener('abort', abort, { once: true });
+    try {
+      for await (const message of call) yield message as ResOut;
+    } catch (thrown) {
+      throw fromGrpcStatus(thrown, address);
+    } finally {
+      options.signal?.removeEventListener('abort', abort);
+      call.cancel();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const channel of this.#channels.values()) channel.close();
+    this.#channels.clear();
+  }
+
+  #channel(address: string): Client {
+    let channel = this.#channels.get(address);
+    if (channel === undefined) {
+      channel = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+      this.#channels.set(address, channel);
+    }
+    return channel;
+  }
+}
+
+function interrupted(address: string): QuarryError {
+  return new QuarryError('INTERRUPTED', `the call to ${address} was cancelled`, { details: { address } });
+}

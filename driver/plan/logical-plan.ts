@@ -1,0 +1,117 @@
+import type { Attribute, Expression, LiteralValue, NamedExpression, SortOrder } from './expression.ts';
+import type { StructType } from './spark-type.ts';
+
+/** One Parquet file of a scan, with the values that Hive-style directories give it. */
+export interface ScanFile {
+  readonly path: string;
+  readonly inodeId: number;
+  readonly generation: number;
+  readonly lengthBytes: number;
+  readonly partitionValues: readonly (string | null)[];
+}
+
+export type JoinType = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'cross';
+
+/**
+ * A resolved, frozen logical plan. `output` is what a node makes, in order. Names matter only at the root: within
+ * a plan, columns are attribute ids. A leaf has no `input`/`inputs`/`left`.
+ */
+export type LogicalPlan =
+  | {
+      readonly kind: 'scan';
+      readonly output: readonly Attribute[];
+      /** 'parquet' reads files; 'file:' paths are on the driver's host and run where they are visible. */
+      readonly format: 'parquet';
+      readonly files: readonly ScanFile[];
+      /** How many of the last attributes of `output` come from directory names, in the order of `partitionValues`. */
+      readonly partitionColumnCount: number;
+      /** The files' own schema, for columns that `output` renames or a later schema lacks. */
+      readonly fileSchema: StructType;
+    }
+  | {
+      readonly kind: 'local';
+      readonly output: readonly Attribute[];
+      readonly rows: readonly (readonly LiteralValue[])[];
+      readonly arrowIpc: Uint8Array | undefined;
+    }
+  | {
+      readonly kind: 'range';
+      readonly output: readonly Attribute[];
+      readonly start: bigint;
+      readonly end: bigint;
+      readonly step: bigint;
+      readonly partitions: number | undefined;
+    }
+  | { readonly kind: 'one-row'; readonly output: readonly Attribute[] }
+  /** Made by the stage planner alone: the output of another stage. */
+  | { readonly kind: 'exchange-read'; readonly output: readonly Attribute[]; readonly exchangeId: number }
+  | {
+      readonly kind: 'project';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly columns: readonly NamedExpression[];
+    }
+  | {
+      readonly kind: 'filter';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly condition: Expression;
+    }
+  | {
+      readonly kind: 'aggregate';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      /** Grouping expressions; empty for one global row. */
+      readonly groupBy: readonly Expression[];
+      /** What comes out: expressions over grouping expressions and aggregates. */
+      readonly columns: readonly NamedExpression[];
+    }
+  | {
+      readonly kind: 'join';
+      readonly output: readonly Attribute[];
+      readonly left: LogicalPlan;
+      readonly right: LogicalPlan;
+      readonly type: JoinType;
+      readonly condition: Expression | undefined;
+    }
+  | {
+      readonly kind: 'sort';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly orders: readonly SortOrder[];
+      readonly global: boolean;
+    }
+  | {
+      readonly kind: 'limit';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly limit: number | undefined;
+      readonly offset: number;
+    }
+  | {
+      readonly kind: 'tail';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly limit: number;
+    }
+  | { readonly kind: 'distinct'; readonly output: readonly Attribute[]; readonly input: LogicalPlan }
+  | {
+      readonly kind: 'set-operation';
+      readonly output: readonly Attribute[];
+      readonly inputs: readonly LogicalPlan[];
+      readonly operation: 'union' | 'intersect' | 'except';
+      readonly all: boolean;
+    }
+  | {
+      readonly kind: 'sample';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly lower: number;
+      readonly upper: number;
+      readonly seed: number;
+    };
+
+export type PlanLeaf = Extract<
+  LogicalPlan,
+  { kind: 'scan' | 'local' | 'range' | 'one-row' | 'exchange-read' }
+>;
