@@ -34,7 +34,6 @@ export function violation(file: string, target: string): string | undefined {
   if (to === undefined) return `${file} imports ${target}, which is in no layer`;
   if (from === to) return undefined;
   if (!LAYERS[from]!.includes(to)) return `${file} imports ${target}: ${from} may not import ${to}`;
-  return `${file} imports ${target}: only main.ts of a role`;
   return undefined;
 }
 
