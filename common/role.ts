@@ -4,7 +4,7 @@ import { QuarryError, type WireError } from './quarry-error.ts';
 import type { Seams } from './seams/seams.ts';
 import { systemSeams } from './seams/system.ts';
 
-/** What the launcher tells a role's process, as JSON in its first argument. */
+/** What the launcher tells a role's process: one IPC message, or JSON in the first argument when started by hand. */
 export interface RoleOptions {
   /** namenode, driver, dn1, ex1: the name in cluster.json and of the log file. */
   readonly name: string;
@@ -42,8 +42,8 @@ export type RoleMessage =
 
 /** The whole life of a role's process: start, say so, serve until SIGTERM or SIGINT, close, exit 0. */
 export async function runRole(role: string, start: StartRole): Promise<void> {
-  const options = JSON.parse(process.argv[2] ?? '{}') as RoleOptions;
   try {
+    const options = await receiveOptions();
     const config = resolveConfig(options.settings);
     const log = createLog(role, options.name, config['log.level']);
     process.on('unhandledRejection', (thrown) => {
@@ -75,11 +75,26 @@ export async function runRole(role: string, start: StartRole): Promise<void> {
   }
 }
 
+/** The launcher starts every process at once and sends each its options when the addresses in them are known. */
+function receiveOptions(): Promise<RoleOptions> {
+  const argument = process.argv[2];
+  if (argument !== undefined) return Promise.resolve(JSON.parse(argument) as RoleOptions);
+  if (process.send === undefined) {
+    throw new QuarryError('INVALID_ARGUMENT', 'this process is started by quarry cluster start');
+  }
+  return new Promise((resolve) => {
+    process.once('message', (message) => resolve(message as RoleOptions));
+    // The launcher has gone before it said what to do.
+    process.once('disconnect', () => process.exit(1));
+  });
+}
+
 function tell(message: RoleMessage, then: () => void = () => undefined): void {
   if (process.send === undefined) then();
   else
     process.send(message, undefined, undefined, () => {
       // The launcher may leave (--detach); an open channel would keep the two tied together.
+      process.removeAllListeners('disconnect');
       if (process.connected) process.disconnect();
       then();
     });

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { packageRoot } from '../common/package-root.ts';
+import { QuarryError } from '../common/quarry-error.ts';
+import type { RoleMessage, RoleOptions } from '../common/role.ts';
+import { layout, type Role } from './layout.ts';
+
+export interface ReadyProcess {
+  readonly pid: number;
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** Node's options by role: a small young generation keeps an idle daemon's heap from growing to what nobody uses. */
+const NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=16', '--enable-source-maps'];
+
+/** A role's process from spawn to exit. It loads its code at once and starts to serve when it is told its options. */
+export class NodeProcess {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #log: string;
+  readonly #exited: Promise<void>;
+
+  constructor(directory: string, role: Role, name: string) {
+    this.name = name;
+    this.#log = layout.logFile(directory, name);
+    mkdirSync(dirname(this.#log), { recursive: true });
+    const log = openSync(this.#log, 'a');
+    this.#child = spawn(process.execPath, [...NODE_OPTIONS, join(packageRoot, 'dist', role, 'main.js')], {
+      // A group of its own: Ctrl-C in the terminal is for the launcher, which stops the roles in order.
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    });
+    closeSync(log);
+    this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Resolves when the process serves. Errors: what the process says of its failure, or INTERNAL with the end of its log. */
+  async serve(options: RoleOptions, timeoutMs: number): Promise<ReadyProcess> {
+    const message = await new Promise<RoleMessage>((resolve, reject) => {
+      const fail = (why: string) =>
+        reject(new QuarryError('INTERNAL', `${this.name} ${why}; the end of its log:\n${this.#logTail()}`));
+      const timer = setTimeout(() => fail(`was not ready within ${timeoutMs} ms`), timeoutMs);
+      this.#child.once('error', (cause) => fail(`could not be started: ${cause.message}`));
+      this.#child.once('exit', (code, signal) => {
+        clearTimeout(timer);
+        fail(`ended before it was ready (${signal ?? `exit code ${code}`})`);
+      });
+      this.#child.once('message', (received) => {
+        clearTimeout(timer);
+        resolve(received as RoleMessage);
+      });
+      if (this.#child.connected) this.#child.send(options);
+    });
+    if (message.kind === 'failed') throw QuarryError.fromWire(message.error);
+    return { pid: this.pid, addresses: message.addresses, facts: message.facts };
+  }
+
+  /** Calls back when the process has ended, with what ended it. */
+  onExit(listener: (how: string) => void): void {
+    this.#child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
+  }
+
+  /** Lets the launcher end while the process goes on. */
+  unref(): void {
+    this.#child.unref();
+    if (this.#child.connected) this.#child.disconnect();
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #logTail(): string {
+    return readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+  }
+}
