@@ -1,0 +1,32 @@
+import type { LogicalPlan, ScanFile } from './logical-plan.ts';
+import type { StructField, StructType } from './spark-type.ts';
+
+export interface FileSource {
+  /** As the user wrote them: `/a`, `hdfs://HOST:PORT/a`, `file:///a`; globs and directories are the resolver's to expand. */
+  readonly paths: readonly string[];
+  /** Lower case: 'parquet', 'csv', 'json', 'text'. */
+  readonly format: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface ResolvedFiles {
+  readonly files: readonly ScanFile[];
+  /** The columns inside the files, without those of directory names. */
+  readonly schema: StructType;
+  /** Columns given by `key=value` directories, in the order of every file's `partitionValues`. */
+  readonly partitionColumns: readonly StructField[];
+}
+
+/** What the analyzer asks of its session. A session answers from its own state; nothing here reads user data but `resolveFiles`. */
+export interface AnalyzerContext {
+  /** The session's value of a `spark.*` key, its default when unset, or undefined for an unknown key. */
+  conf(key: string): string | undefined;
+  /** The plan of a temporary view; `name` is as written, global views come as `global_temp.NAME`. Names compare without case. */
+  tempView(name: string): LogicalPlan | undefined;
+  /** Expands paths and reads footers. A path that is not there fails with FILE_NOT_FOUND. */
+  resolveFiles(source: FileSource): Promise<ResolvedFiles>;
+  /** Unique in the session: views analysed earlier are joined to plans analysed later. */
+  nextAttributeId(): number;
+  /** Bytes of a `cache/<hash>` artifact that the client has sent. */
+  cachedLocalRelation(hash: string): Promise<Uint8Array> | Uint8Array;
+}
