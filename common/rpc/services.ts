@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import type { DatanodeRecoveryServiceDefinition } from '../../proto/gen/quarry/DatanodeRecoveryService.ts';
 import type { DatanodeReportServiceDefinition } from '../../proto/gen/quarry/DatanodeReportService.ts';
+import type { ExecutorServiceDefinition } from '../../proto/gen/quarry/ExecutorService.ts';
 import type { NamenodeServiceDefinition } from '../../proto/gen/quarry/NamenodeService.ts';
+import type { TaskServiceDefinition } from '../../proto/gen/quarry/TaskService.ts';
 import { packageRoot } from '../package-root.ts';
 
 /**
@@ -50,4 +52,11 @@ export const datanodeRecoveryService = lazy(
       'datanode.proto',
       'quarry.DatanodeRecoveryService',
     ) as unknown as DatanodeRecoveryServiceDefinition,
+);
+export const executorService = lazy(
+  () =>
+    loadService('quarry', 'driver.proto', 'quarry.ExecutorService') as unknown as ExecutorServiceDefinition,
+);
+export const taskService = lazy(
+  () => loadService('quarry', 'executor.proto', 'quarry.TaskService') as unknown as TaskServiceDefinition,
 );
