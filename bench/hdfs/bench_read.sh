@@ -1,0 +1,6 @@
+#!/bin/bash
+# single-client read throughput (data in page cache): SIZE_MB=512 REPL=3 BLOCK_MB=128 N=3 ; FS_URL=hdfs://... or webhdfs://... (any endpoint)
+. "$(dirname "$0")/env.sh"
+[ "$CACHE/classes/lab/Bench.class" -nt "$LAB/java/lab/Bench.java" ] || javac -d "$CACHE/classes" -cp "$CACHE/lib/*" "$LAB/java/lab/Bench.java" || exit 1
+quiet
+echo "${FS_URL%%:*}_read_r${REPL:-3} $(LOG=ERROR jrun lab.Bench "$FS_URL" read ${SIZE_MB:-512} ${REPL:-3} ${BLOCK_MB:-128} ${N:-3} | median) MiB/s"
