@@ -19,7 +19,7 @@ export interface NetworkWeather {
 /** A process as the network knows it; a restarted node is another endpoint under the same name. */
 export interface Endpoint {
   readonly node: string;
-  isAlive(): boolean;
+  readonly isAlive: () => boolean;
 }
 
 type Serve = (path: string, request: Buffer) => Promise<Buffer>;

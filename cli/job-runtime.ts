@@ -1,0 +1,24 @@
+// Loaded into a job's process before the job: an expected failure that the job does not catch ends it with one line, not a stack.
+import { QuarryError } from '../common/quarry-error.ts';
+
+function report(thrown: unknown): void {
+  if (thrown instanceof QuarryError)
+    console.error(`${thrown.code}: ${thrown.message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  else if (thrown instanceof Error)
+    console.error(`the job failed: ${thrown.name}: ${thrown.message} ${firstLine(thrown)}`.trimEnd());
+  else console.error(`the job failed: ${String(thrown)}`);
+  if (process.env['QUARRY_DEBUG'] !== undefined) console.error(thrown);
+  process.exit(1);
+}
+
+/** Where in the job's own file it was thrown. */
+function firstLine(error: Error): string {
+  const frame = error.stack
+    ?.split('\n')
+    .find((line) => line.includes('file://') && !line.includes('node_modules'));
+  const place = frame === undefined ? undefined : /([^/()]+:\d+:\d+)\)?$/.exec(frame)?.[1];
+  return place === undefined ? '' : `(${place})`;
+}
+
+process.on('uncaughtException', report);
+process.on('unhandledRejection', report);
