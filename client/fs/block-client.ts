@@ -1,0 +1,25 @@
+import type { Seams } from '../../common/seams/seams.ts';
+import {
+  type BlockReader,
+  type BlockReadRequest,
+  openBlockReader,
+} from '../../common/transfer/block-reader.ts';
+import {
+  type BlockWriter,
+  type BlockWriteRequest,
+  openBlockWriter,
+} from '../../common/transfer/block-writer.ts';
+
+/** How the client reaches blocks; the seam at which tests put their own. */
+export interface BlockClient {
+  openReader(request: BlockReadRequest): Promise<BlockReader>;
+  openWriter(request: BlockWriteRequest): Promise<BlockWriter>;
+}
+
+/** Blocks over DataTransferProtocol. */
+export function transferBlockClient(seams: Pick<Seams, 'net' | 'clock'>): BlockClient {
+  return {
+    openReader: (request) => openBlockReader(seams, request),
+    openWriter: (request) => openBlockWriter(seams, request),
+  };
+}

@@ -1,0 +1,89 @@
+import type { Block } from '../../proto/gen/quarry/Block.ts';
+import type { LocatedBlock } from '../../proto/gen/quarry/LocatedBlock.ts';
+import { assert } from '../../common/assert.ts';
+import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import type { WrittenFile } from './block-pipeline.ts';
+import { BlockPipeline } from './block-pipeline.ts';
+import { describeFailures, noDatanodeTook, type NodeFailure } from './failed-nodes.ts';
+import type { FsContext } from './fs-context.ts';
+import { ReplicaStreams, type Topology } from './replica-streams.ts';
+
+const ATTEMPTS_MAX = 5;
+/** With nodes excluded there may be none left, and waiting for one is seldom worth more than this. */
+const PLACEMENT_PATIENCE_MS = 2_000;
+
+/**
+ * Asks for the next block of a file and opens it on its datanodes. A block that cannot be opened holds no byte, so it is
+ * abandoned and another one placed without the nodes that failed.
+ * Errors: NO_SPACE, PIPELINE_FAILED (with every reason), NOT_ENOUGH_DATANODES, LEASE_LOST.
+ */
+export async function openBlock(
+  context: FsContext,
+  file: WrittenFile,
+  previous: Block | undefined,
+): Promise<BlockPipeline> {
+  const failures: NodeFailure[] = [];
+  const excluded = new Set<string>();
+  let topology: Topology = 'chain';
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const located = await addBlock(context, file, previous, { excluded, failures });
+    const block = located.block;
+    assert(block !== null, 'a placed block has an id');
+    const opened = await ReplicaStreams.open(
+      context,
+      {
+        block,
+        stage: 'create',
+        newGenerationStamp: block.generationStamp,
+        minBytesReceived: 0,
+        maxBytesReceived: 0,
+      },
+      located.locations,
+      topology,
+    );
+    if (opened.failures.length === 0) {
+      return new BlockPipeline(context, file, { block, nodes: located.locations, streams: opened.streams });
+    }
+    opened.streams.abort();
+    for (const failure of opened.failures) {
+      failures.push(failure);
+      context.seams.log.warn(
+        { path: file.path, blockId: block.blockId, node: failure.nodeId, err: failure.error },
+        'block.setup-failed',
+      );
+      if (failure.nodeId === undefined) topology = 'star';
+      else {
+        excluded.add(failure.nodeId);
+        if (!hasCode(failure.error, 'NO_SPACE')) context.suspects.suspect(failure.nodeId);
+      }
+    }
+    await context.namenode.call('AbandonBlock', { ...file, block });
+  }
+  throw noDatanodeTook(file.path, failures);
+}
+
+async function addBlock(
+  context: FsContext,
+  file: WrittenFile,
+  previous: Block | undefined,
+  history: { excluded: ReadonlySet<string>; failures: readonly NodeFailure[] },
+): Promise<LocatedBlock> {
+  const request = { ...file, ...(previous === undefined ? {} : { previous }) };
+  const { namenode, suspects } = context;
+  const withSuspects = new Set([...history.excluded, ...suspects.ids()]);
+  const patience = withSuspects.size === 0 ? {} : { timeoutMs: PLACEMENT_PATIENCE_MS };
+  try {
+    return await namenode.call('AddBlock', { ...request, excludedNodes: [...withSuspects] }, patience);
+  } catch (thrown) {
+    if (!hasCode(thrown, 'NOT_ENOUGH_DATANODES') || withSuspects.size === 0) throw thrown;
+    if (history.failures.length > 0) {
+      const tried = describeFailures(history.failures);
+      if (history.failures.every(({ error }) => error.code === 'NO_SPACE')) {
+        throw noDatanodeTook(file.path, history.failures);
+      }
+      throw new QuarryError(thrown.code, `${thrown.message}; tried ${tried}`, { cause: thrown });
+    }
+    // The suspicion is of an earlier block and may be out of date: better a doubtful node than none.
+    return namenode.call('AddBlock', { ...request, excludedNodes: [...history.excluded] });
+  }
+}
