@@ -1,3 +1,5 @@
+import type { QuarryError } from '../../common/quarry-error.ts';
+
 /** RBW: being written by a client. RWR: was, when the datanode restarted. RUR: under recovery. TEMPORARY: a copy being received, wiped at start. */
 export type ReplicaState = 'TEMPORARY' | 'RBW' | 'RWR' | 'RUR' | 'FINALIZED';
 
@@ -28,9 +30,11 @@ export interface Chunk {
 export interface BlockStore {
   /** Bytes of data of all replicas. */
   readonly usedBytes: number;
+  /** Why writes are refused at the moment: NO_SPACE, which passes, or DISK_FAILED. */
+  readonly failure?: QuarryError | undefined;
   replica(blockId: number): Replica | undefined;
   replicas(): IterableIterator<Replica>;
-  /** Errors: FILE_EXISTS when the block is there with the same or a newer stamp (an older TEMPORARY or RWR is replaced), NO_SPACE, DISK_FAILED. */
+  /** Errors: FILE_EXISTS when the block is there with the same or a newer stamp (an older one is replaced unless it is FINALIZED or RUR), NO_SPACE, DISK_FAILED. */
   create(blockId: number, generationStamp: number, state: 'RBW' | 'TEMPORARY'): Promise<Replica>;
   /** For pipeline recovery and append: cuts to `lengthBytes` (never longer than it is), takes the new stamp, becomes RBW. Errors: BLOCK_NOT_FOUND, STALE_GENERATION. */
   reopen(blockId: number, newGenerationStamp: number, lengthBytes: number): Promise<Replica>;
@@ -42,7 +46,7 @@ export interface BlockStore {
   finalize(blockId: number, generationStamp: number, lengthBytes: number): Promise<Replica>;
   /** Chunks that cover [offset, offset + length), aligned outwards to 512 bytes where the data allows; verified headers. Errors: BLOCK_NOT_FOUND, BLOCK_CORRUPT. */
   read(blockId: number, offsetBytes: number, lengthBytes: number): AsyncIterable<Chunk>;
-  /** Becomes RUR; later writes with older stamps fail. Errors: BLOCK_NOT_FOUND, STALE_GENERATION when a recovery with an equal or newer stamp has started. */
+  /** Becomes RUR, answers the replica as it was before; later writes with older stamps fail. Errors: BLOCK_NOT_FOUND, STALE_GENERATION when a recovery with an equal or newer stamp has started. */
   startRecovery(blockId: number, recoveryStamp: number): Promise<Replica>;
   /** Cuts to the agreed length, takes the stamp, finalizes durably. */
   completeRecovery(blockId: number, recoveryStamp: number, lengthBytes: number): Promise<Replica>;
