@@ -1,7 +1,4 @@
-import type {
-  DataType as DataTypeMessage,
-  DataTypeInput,
-} from '../../proto/gen/spark/connect/DataType.ts';
+import type { DataType as DataTypeMessage, DataTypeInput } from '../../proto/gen/spark/connect/DataType.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 
 /** The names of types without parameters, as Spark's JSON schemas have them. */

@@ -22,12 +22,16 @@ export function literalMessage(value: LiteralValue): LiteralInput {
       return value >= INT_MIN && value <= INT_MAX ? { integer: value } : { long: String(value) };
     case 'bigint':
       if (value < LONG_MIN || value > LONG_MAX) {
-        throw new QuarryError('INVALID_ARGUMENT', `${value} does not fit BIGINT: use expr('CAST(... AS DECIMAL)')`);
+        throw new QuarryError(
+          'INVALID_ARGUMENT',
+          `${value} does not fit BIGINT: use expr('CAST(... AS DECIMAL)')`,
+        );
       }
       return { long: String(value) };
     default:
       if (value instanceof Date) {
-        if (Number.isNaN(value.getTime())) throw new QuarryError('INVALID_ARGUMENT', 'an invalid Date has no literal');
+        if (Number.isNaN(value.getTime()))
+          throw new QuarryError('INVALID_ARGUMENT', 'an invalid Date has no literal');
         return { timestamp: String(BigInt(value.getTime()) * 1000n) };
       }
       return { binary: Buffer.from(value) };

@@ -1,0 +1,25 @@
+// The public API of Quarry: what `import { ... } from 'quarry'` sees. The only barrel.
+export { type ErrorCode, type Reaction } from '../common/error-codes.ts';
+export { hasCode, QuarryError } from '../common/quarry-error.ts';
+export type { ExecuteOptions } from './connect/plan-runner.ts';
+export { type Row, toNumber } from './dataframe/arrow-rows.ts';
+export { Column, type ColumnOrName, type ColumnOrValue } from './dataframe/column.ts';
+export { type DataType, simpleString, type StructField, type StructType } from './dataframe/data-type.ts';
+export { DataFrame, type ExplainMode, type ShowOptions } from './dataframe/dataframe.ts';
+export type { DataFrameReader } from './dataframe/dataframe-reader.ts';
+export type { DataFrameWriter, SaveMode } from './dataframe/dataframe-writer.ts';
+export * from './dataframe/functions.ts';
+export type { GroupedData } from './dataframe/grouped-data.ts';
+export type { JoinType } from './dataframe/join.ts';
+export type { LiteralValue } from './dataframe/literal.ts';
+export type { NullFunctions } from './dataframe/null-functions.ts';
+export { Window, type WindowSpec } from './dataframe/window.ts';
+export {
+  type ConnectOptions,
+  type CreateOptions,
+  FileSystem,
+  type PublishPlan,
+  type ReadRange,
+} from './fs/file-system.ts';
+export { QuarrySession, type SessionOptions } from './session.ts';
+export type { SessionConf } from './session-conf.ts';
