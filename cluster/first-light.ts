@@ -85,8 +85,9 @@ function runJob(directory: string): void {
 }
 
 interface JobReport {
-  readonly name: string;
-  readonly tasks?: readonly { readonly node?: string; readonly local?: boolean }[];
+  readonly stages: readonly {
+    readonly tasks: readonly { readonly node: string; readonly local?: boolean }[];
+  }[];
 }
 
 async function sayWhereTasksRan(http: string): Promise<void> {
@@ -94,11 +95,12 @@ async function sayWhereTasksRan(http: string): Promise<void> {
   const latest = jobs[0];
   if (latest === undefined) throw new QuarryError('INTERNAL', 'the driver has no record of the job');
   const job = (await (await fetch(`${http}/api/jobs/${latest.jobId}`)).json()) as JobReport;
-  const tasks = job.tasks ?? [];
-  const nodes = [...new Set(tasks.map((task) => task.node ?? '?'))].toSorted();
-  const local = tasks.filter((task) => task.local === true).length;
+  const tasks = job.stages.flatMap((stage) => stage.tasks);
+  const nodes = [...new Set(tasks.map((task) => task.node))].toSorted();
+  const scans = tasks.filter((task) => task.local !== undefined);
+  const local = scans.filter((task) => task.local).length;
   say(
-    `\nits ${tasks.length} task(s) ran on ${nodes.join(', ')}; ${local} of them read their blocks from their own node`,
+    `\nits ${tasks.length} task(s) ran on ${nodes.join(', ')}; ${local} of ${scans.length} that scan read every block from their own node`,
   );
 }
 
