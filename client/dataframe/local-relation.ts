@@ -202,6 +202,13 @@ function toArrow(value: unknown, { name, type }: Pick<StructField, 'name' | 'typ
       return value instanceof Date ? value.getTime() : new Date(textOf(name, value)).getTime();
     case 'array':
       return (value as readonly unknown[]).map((item) => toArrow(item, { name, type: type.element }));
+    case 'map':
+      return new Map(
+        [...(value as ReadonlyMap<unknown, unknown>)].map(([key, item]) => [
+          toArrow(key, { name, type: type.key }),
+          toArrow(item, { name, type: type.value }),
+        ]),
+      );
     case 'struct':
       return Object.fromEntries(
         type.fields.map((field) => [field.name, toArrow((value as Row)[field.name], field)]),

@@ -1,12 +1,9 @@
 import type { QueryBatch, QueryContext } from '../schedule/query-runner.ts';
 
-/** The type of the google.protobuf.Any in `Relation.extension` and `Command.extension` that RddRunner takes. */
-export const RDD_PLAN_TYPE_URL = 'type.googleapis.com/quarry.RddPlan';
-
 /** Plans and runs RDD plans (proto/quarry/rdd.proto). */
 export interface RddRunner {
   /**
-   * `plan` is the value of the Any. Rows come as Arrow batches with one non-null string column `value`, a JSON text each
+   * `plan` is the value of the google.protobuf.Any with RDD_PLAN_TYPE_URL (common/rdd/rdd-plan.ts). Rows come as Arrow batches with one non-null string column `value`, a JSON text each
    * (common/rdd/value-codec.ts); at least one batch, for a command an empty one. Stopping early cancels the job.
    * Errors: as JobRunner.run, INVALID_ARGUMENT for a malformed plan, FILE_NOT_FOUND, FILE_EXISTS (a save's target).
    */
