@@ -19,7 +19,7 @@ export interface Realm {
   readonly Uint8Array: Uint8ArrayConstructor;
 }
 
-/** Errors: INVALID_ARGUMENT for a function, a symbol or a cycle. */
+/** Errors: INVALID_ARGUMENT for a function, a symbol, a cycle, or an object that is no plain data (a Promise, a RegExp, ...). */
 export function encodeValue(value: unknown): string {
   return typeof value === 'string' || !needsTags(value, 0)
     ? JSON.stringify(value)
@@ -112,12 +112,14 @@ function taggedObject(value: object): unknown {
       return { [TAG]: 'set', v: [...(value as Set<unknown>)].map(tagged) };
     case 'Uint8Array':
       return { [TAG]: 'bytes', v: Buffer.from(value as Uint8Array).toString('base64') };
-    default: {
+    case 'Object': {
       const entries = Object.entries(value)
         .filter(([, item]) => item !== undefined)
         .map(([key, item]) => [key, tagged(item)] as const);
       return Object.hasOwn(value, TAG) ? { [TAG]: 'object', v: entries } : Object.fromEntries(entries);
     }
+    default:
+      throw new QuarryError('INVALID_ARGUMENT', `a record cannot hold a ${kindOf(value)}`);
   }
 }
 
