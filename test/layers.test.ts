@@ -16,7 +16,7 @@ const LAYERS: Record<string, readonly string[]> = {
   cluster: ['client', 'client/fs', 'common'],
   cli: ['client', 'client/fs', 'cluster', 'common'],
   web: ['common'],
-  bench: ['client', 'client/fs', 'cluster', 'common'],
+  bench: ['client', 'client/fs', 'cluster', 'common', 'datanode'],
   examples: ['client'],
   scripts: ['common'],
 };

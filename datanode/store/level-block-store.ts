@@ -10,6 +10,7 @@ import type { Extent, Extents } from './extent.ts';
 import { addLive, ReplicaEntry, staleStamp } from './replica-entry.ts';
 import { ReplicaIndex } from './replica-index.ts';
 import { Segments } from './segments.ts';
+import { QuietFlush } from './quiet-flush.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { loadReplicas } from './store-start.ts';
 import { verifyReplica } from './verify-replica.ts';
@@ -43,6 +44,7 @@ export class LevelBlockStore implements BlockStore {
   readonly #cache = new ExtentCache();
   readonly #gate: WriteGate;
   readonly #reclaimer: Reclaimer;
+  readonly #quiet: QuietFlush;
   #usedBytes = 0;
 
   private constructor(
@@ -61,6 +63,7 @@ export class LevelBlockStore implements BlockStore {
       await segments.startNext();
       await index.reopen();
     });
+    this.#quiet = new QuietFlush(seams, () => segments.flush());
     this.#reclaimer = new Reclaimer(seams, options, {
       segments,
       index,
@@ -84,6 +87,10 @@ export class LevelBlockStore implements BlockStore {
     return this.#usedBytes;
   }
 
+  get blockCount(): number {
+    return this.#entries.size;
+  }
+
   get failure(): QuarryError | undefined {
     return this.#gate.failure;
   }
@@ -103,7 +110,10 @@ export class LevelBlockStore implements BlockStore {
       if (old !== undefined && !replaceable(old, generationStamp)) throw exists(old);
       const scanFromSeq = this.#segments.nextSeq;
       const fresh = { blockId, generationStamp, state, scanFromSeq, recoveryStamp: old?.recoveryStamp ?? 0 };
-      const entry = new ReplicaEntry({ ...fresh, lengthBytes: 0, durableLengthBytes: 0, usage: new Map() }, []);
+      const entry = new ReplicaEntry(
+        { ...fresh, lengthBytes: 0, durableLengthBytes: 0, usage: new Map() },
+        [],
+      );
       await this.#index.write({ dropped: blockId, record: entry.record }, false);
       if (old !== undefined) this.#forget(old);
       this.#entries.set(blockId, entry);
@@ -131,12 +141,14 @@ export class LevelBlockStore implements BlockStore {
   }
 
   async append(blockId: number, generationStamp: number, chunk: Chunk): Promise<void> {
-    for (let lock = this.#locks.held(blockId); lock !== undefined; lock = this.#locks.held(blockId)) await lock;
+    for (let lock = this.#locks.held(blockId); lock !== undefined; lock = this.#locks.held(blockId))
+      await lock;
     if (this.#gate.failure !== undefined) await this.#gate.admit();
     // From here to the put nothing is awaited: the stamp that was checked is the stamp that is written.
     const entry = this.#entry(blockId);
     entry.checkWriter(generationStamp);
     checkChunk(entry, chunk);
+    this.#quiet.touch();
     entry.beginAppend(chunk.offsetBytes + chunk.data.length);
     let id: ChunkId | undefined;
     try {
@@ -251,12 +263,18 @@ export class LevelBlockStore implements BlockStore {
     return verifyReplica(this, blockId, { clock: this.#seams.clock, bytesPerSecond, signal });
   }
 
-  /** Frees the memory of written bytes that LevelDB still holds; for when no writes come. */
-  flush(): Promise<void> {
-    return this.#segments.flush();
+  /** A small durable write: how long it takes says how the disk is. Errors: NO_SPACE, DISK_FAILED. */
+  async probe(): Promise<void> {
+    await this.#gate.admit();
+    try {
+      await this.#index.write({ segments: new Map([[0, this.#usedBytes]]) }, true);
+    } catch (thrown) {
+      throw this.#gate.failed(thrown);
+    }
   }
 
   async close(): Promise<void> {
+    this.#quiet.close();
     await this.#reclaimer.close();
     await this.#segments.close();
     await this.#index.close();
@@ -344,7 +362,8 @@ function checkChunk(entry: ReplicaEntry, { offsetBytes, data, checksums }: Chunk
   if (offsetBytes > entry.pendingEndBytes) {
     throw invalid(entry, `has ${entry.pendingEndBytes} bytes: a chunk at ${offsetBytes} leaves a gap`);
   }
-  if (checksums.length !== checksumBytes(data.length)) throw invalid(entry, 'got another number of checksums');
+  if (checksums.length !== checksumBytes(data.length))
+    throw invalid(entry, 'got another number of checksums');
 }
 
 /** A stale writer's or an abandoned copy's leftovers give way to a newer life of the block. */

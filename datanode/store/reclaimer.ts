@@ -80,7 +80,8 @@ export class Reclaimer {
     for (const segment of segments.all.filter((candidate) => candidate !== segments.current)) {
       if (this.#stop.signal.aborted) return;
       const share = segment.liveBytes / Math.max(1, segment.writtenBytes);
-      if (segment.liveBytes > 0 && share < this.#options.segmentLiveShareMin) await this.#copyForward(segment);
+      if (segment.liveBytes > 0 && share < this.#options.segmentLiveShareMin)
+        await this.#copyForward(segment);
       if (segment.liveBytes === 0 && segment.isIdle) await this.#remove(segment);
     }
   }

@@ -144,7 +144,10 @@ function operationsOf(change: IndexChange): Operation[] {
     operations.push({ type: 'put', key: keyOf(kind, id), value });
   const { record, extents, dropped, segments } = change;
   if (dropped !== undefined) {
-    operations.push({ type: 'del', key: keyOf(REPLICA, dropped) }, { type: 'del', key: keyOf(EXTENTS, dropped) });
+    operations.push(
+      { type: 'del', key: keyOf(REPLICA, dropped) },
+      { type: 'del', key: keyOf(EXTENTS, dropped) },
+    );
   }
   if (record !== undefined) put(REPLICA, record.blockId, encodeReplica(record));
   if (extents !== undefined) put(EXTENTS, extents.blockId, checksummed(encodeExtents(extents.extents)));

@@ -159,7 +159,8 @@ export class Segment {
     if (this.#waiting.length === 0) return;
     let bytes = 0;
     let count = 0;
-    while (count < this.#waiting.length && bytes < BATCH_BYTES_MAX) bytes += this.#waiting[count++]!.value.length;
+    while (count < this.#waiting.length && bytes < BATCH_BYTES_MAX)
+      bytes += this.#waiting[count++]!.value.length;
     const puts = this.#waiting.splice(0, count);
     this.#batches++;
     const before = this.#settled;

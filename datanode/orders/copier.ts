@@ -1,0 +1,33 @@
+import type { Config } from '../../common/config.ts';
+import type { Seams } from '../../common/seams/seams.ts';
+import type { Block } from '../../proto/gen/quarry/Block.ts';
+import type { DatanodeInfo } from '../../proto/gen/quarry/DatanodeInfo.ts';
+import type { BlockStore } from '../store/block-store.ts';
+import { copyBlock } from '../transfer/block-copier.ts';
+
+/** Sends a local replica to one node; copies that run at the same time share `datanode.copyBytesPerSecond`. */
+export function copier(
+  seams: Pick<Seams, 'net' | 'clock'>,
+  config: Config,
+  store: BlockStore,
+  poolId: () => string,
+  nodeId: string,
+) {
+  let running = 0;
+  return async (block: Block, target: DatanodeInfo, signal: AbortSignal): Promise<void> => {
+    running++;
+    try {
+      await copyBlock(seams, store, {
+        block,
+        targets: [{ id: target.id, address: target.dataAddress }],
+        clientName: `copy-${nodeId}`,
+        poolId: poolId(),
+        bytesPerSecond: config['datanode.copyBytesPerSecond'] / running,
+        config,
+        signal,
+      });
+    } finally {
+      running--;
+    }
+  };
+}

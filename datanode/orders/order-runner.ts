@@ -1,0 +1,73 @@
+import type { Logger } from '../../common/log.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
+import type { Command } from '../../proto/gen/quarry/Command.ts';
+
+const FINISHED_MAX = 4_096;
+
+export type RunOrder = (command: Command, signal: AbortSignal) => Promise<void>;
+
+/**
+ * Runs the namenode's orders, each once however often it is given, all at the same time: the namenode bounds their
+ * number. One that has ended, well or not, is reported as done; the namenode decides what is still to do.
+ */
+export class OrderRunner {
+  readonly #run: RunOrder;
+  readonly #log: Logger;
+  readonly #running = new Map<number, Promise<void>>();
+  /** Oldest first. */
+  readonly #finished = new Set<number>();
+  #toReport = new Set<number>();
+  #stop = new AbortController();
+  #session = 0;
+
+  constructor(run: RunOrder, log: Logger) {
+    this.#run = run;
+    this.#log = log;
+  }
+
+  /** Ids whose work has ended since the last call. A repeat of an order whose report was lost is reported again. */
+  takeDone(): number[] {
+    const done = [...this.#toReport];
+    this.#toReport = new Set();
+    return done;
+  }
+
+  accept(commands: readonly Command[], session: number): void {
+    // Ids are of one session: a namenode that has restarted counts anew.
+    if (session !== this.#session) {
+      this.#finished.clear();
+      this.#toReport.clear();
+      this.#running.clear();
+      this.#session = session;
+    }
+    for (const command of commands) {
+      if (this.#finished.has(command.id)) this.#toReport.add(command.id);
+      else if (!this.#running.has(command.id)) this.#start(command, session);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#running.values());
+  }
+
+  #start(command: Command, session: number): void {
+    const run = this.#run(command, this.#stop.signal)
+      .catch((thrown: unknown) => {
+        const { code, message } = QuarryError.from(thrown);
+        const level = code === 'INTERNAL' ? 'error' : 'warn';
+        this.#log[level]({ id: command.id, order: command.order, code, reason: message }, 'order.failed');
+      })
+      .then(() => {
+        if (session !== this.#session) return;
+        this.#running.delete(command.id);
+        this.#finished.add(command.id);
+        this.#toReport.add(command.id);
+        for (const oldest of this.#finished) {
+          if (this.#finished.size <= FINISHED_MAX) break;
+          this.#finished.delete(oldest);
+        }
+      });
+    this.#running.set(command.id, run);
+  }
+}
