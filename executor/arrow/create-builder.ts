@@ -2,7 +2,13 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { ColumnTypeInput } from '../../proto/gen/quarry/ColumnType.ts';
 import type { ColumnBuilder } from './column-builder.ts';
 import { ListBuilder, StructBuilder } from './nested-builders.ts';
-import { BooleanBuilder, CopyBuilder, decimalBuilder, intervalBuilders, NullBuilder } from './scalar-builders.ts';
+import {
+  BooleanBuilder,
+  CopyBuilder,
+  decimalBuilder,
+  intervalBuilders,
+  NullBuilder,
+} from './scalar-builders.ts';
 import { TextBuilder } from './text-builder.ts';
 
 const COPIED_WIDTH: Readonly<Record<string, number>> = {

@@ -24,7 +24,10 @@ export class KernelVector {
   /** One bit a row, 1 for a value; undefined when there are no nulls. */
   validity(): Uint8Array | undefined {
     // The kernel keeps validity in words of 64 rows.
-    const view = duckdb.vector_get_validity(this.vector, Math.ceil(this.rowCount / 64) * 8) as Uint8Array | null;
+    const view = duckdb.vector_get_validity(
+      this.vector,
+      Math.ceil(this.rowCount / 64) * 8,
+    ) as Uint8Array | null;
     return view === null || view.length === 0 ? undefined : view;
   }
 

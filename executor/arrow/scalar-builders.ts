@@ -142,7 +142,8 @@ export const intervalBuilders: Readonly<Record<string, () => ColumnBuilder>> = {
     }),
   year_month_interval: () =>
     new ConvertBuilder(16, 4, ({ from, fromAt, to, toAt }, count) => {
-      for (let row = 0; row < count; row++) to.writeInt32LE(from.readInt32LE(fromAt + row * 16), toAt + row * 4);
+      for (let row = 0; row < count; row++)
+        to.writeInt32LE(from.readInt32LE(fromAt + row * 16), toAt + row * 4);
     }),
   calendar_interval: () =>
     new ConvertBuilder(16, 16, ({ from, fromAt, to, toAt }, count) => {
@@ -153,4 +154,3 @@ export const intervalBuilders: Readonly<Record<string, () => ColumnBuilder>> = {
       }
     }),
 };
-

@@ -2,13 +2,32 @@ import type { MapOutput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
 
-export interface SegmentSize {
+/** The bytes of one partition in a shuffle file. */
+export interface ShuffleSegment {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
   readonly rowCount: number;
 }
 
-/** A shuffle file on this executor's disk, complete from byte 0 or with holes where nothing was asked for. */
+export interface ShuffleLayout {
+  /** One entry a partition. */
+  readonly segments: readonly ShuffleSegment[];
+  /** Where bytes start that every reader needs; the file's length when there are none. */
+  readonly tailOffsetBytes: number;
+  readonly rowCount: number;
+}
+
+export interface ShuffleRead {
+  readonly stage: number;
+  readonly output: MapOutput;
+  /** Which partitions; all of them when empty. */
+  readonly partitions: readonly number[];
+  readonly signal: AbortSignal;
+  /** Told how many bytes were read, here or from another executor. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/** A file of this host that holds what was asked for at its own offsets; the rest may be holes. */
 export interface LocalShuffleFile {
   readonly path: string;
   release(): void;
@@ -17,33 +36,17 @@ export interface LocalShuffleFile {
 /** Shuffle files of this executor, and those of others as far as tasks here read them. */
 export interface ShuffleStore {
   /** A path to write a map output to. Nobody sees it before `commit`. */
-  temporaryPath(id: TaskId): string;
-  /**
-   * Makes the finished file visible by one rename and describes it for the driver. `segments` has one entry a partition;
-   * `tailOffsetBytes` is where bytes start that every reader needs (the file's length when there are none).
-   */
-  commit(
-    id: TaskId,
-    temporaryPath: string,
-    layout: { readonly segments: readonly SegmentSize[]; readonly tailOffsetBytes: number; readonly rowCount: number },
-  ): Promise<MapOutputInput>;
+  temporaryPath(id: TaskId): Promise<string>;
+  /** Makes the finished file visible by one rename and describes it for the driver. */
+  commit(id: TaskId, temporaryPath: string, layout: ShuffleLayout): Promise<MapOutputInput>;
   /** Forgets an attempt that failed. */
   discard(temporaryPath: string): Promise<void>;
   /**
-   * The bytes of `partitions` of an output, one Buffer a partition, read here or over TCP.
+   * The bytes of each wanted partition's segment, in the order of `partitions`.
    * Errors: SHUFFLE_LOST with details { executor, stage, mapPartition }.
    */
-  readSegments(source: ShuffleRead): Promise<Buffer[]>;
-  /** A local file that holds at least the segments of `partitions` and the tail, at their own offsets. Errors: SHUFFLE_LOST. */
-  openLocal(source: ShuffleRead): Promise<LocalShuffleFile>;
+  readSegments(read: ShuffleRead): Promise<Buffer[]>;
+  /** Errors: SHUFFLE_LOST as above. */
+  openLocal(read: ShuffleRead): Promise<LocalShuffleFile>;
   removeJob(jobId: string): Promise<void>;
-}
-
-export interface ShuffleRead {
-  readonly stage: number;
-  readonly output: MapOutput;
-  readonly partitions: readonly number[];
-  readonly signal: AbortSignal;
-  /** Counts bytes that came from another executor. */
-  readonly onBytes?: (bytes: number) => void;
 }

@@ -3,7 +3,6 @@ import type { Config } from '../../common/config.ts';
 import type { Logger } from '../../common/log.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { RunTaskRequest } from '../../proto/gen/quarry/RunTaskRequest.ts';
-import type { TaskMetricsInput } from '../../proto/gen/quarry/TaskMetrics.ts';
 import type { ShuffleStore } from '../shuffle/shuffle-store.ts';
 
 /** What every runner of an executor shares. */
@@ -30,7 +29,17 @@ export interface TaskContext {
   emit(data: Buffer, rowCount: number): Promise<void>;
 }
 
-export type TaskCounters = Required<Omit<TaskMetricsInput, 'readNodes'>> & { readonly readNodes: Set<string> };
+/** Bytes and rows so far; each as in the proto's TaskMetrics. */
+export interface TaskCounters {
+  localBytes: number;
+  remoteBytes: number;
+  cachedBytes: number;
+  shuffleReadBytes: number;
+  shuffleWriteBytes: number;
+  rowsRead: number;
+  rowsWritten: number;
+  readonly readNodes: Set<string>;
+}
 
 export interface TaskOutcome {
   /** Set when the task wrote a shuffle output. */

@@ -1,0 +1,76 @@
+import type { FileSystem } from '../../client/fs/file-system.ts';
+import type { LocatedFile } from '../../client/fs/located-file.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
+import type { FileVersion, RangeSource } from '../cache/block-cache.ts';
+import type { ByteRange } from '../cache/byte-ranges.ts';
+
+const LOCATED_FILES_MAX = 10_000;
+
+/** Ranges of the cluster's files, from the replica on this node where there is one. */
+export class FileRangeSource implements RangeSource {
+  readonly #fileSystem: FileSystem;
+  readonly #node: string;
+  /** By version: its blocks never change, and a reader asks again itself when replicas have moved. */
+  readonly #located = new Map<string, Promise<LocatedFile>>();
+
+  constructor(fileSystem: FileSystem, node: string) {
+    this.#fileSystem = fileSystem;
+    this.#node = node;
+  }
+
+  async read(
+    file: FileVersion,
+    range: ByteRange,
+    signal: AbortSignal,
+    take: (data: Buffer, node: string) => Promise<void>,
+  ): Promise<void> {
+    const located = await this.#locate(file);
+    for (const block of located.blocks) {
+      const blockEnd = block.offsetBytes + (block.block?.lengthBytes ?? 0);
+      const start = Math.max(range.startBytes, block.offsetBytes);
+      const end = Math.min(range.endBytes, blockEnd);
+      if (start >= end) continue;
+      const labels = block.locations.map((location) => location.hostLabel);
+      const node = labels.includes(this.#node) ? this.#node : (labels[0] ?? '');
+      const reader = this.#fileSystem.openLocated(located, { offset: start, length: end - start });
+      for await (const data of reader) {
+        if (signal.aborted) throw new QuarryError('INTERRUPTED', 'the task was cancelled');
+        await take(data, node);
+      }
+    }
+  }
+
+  async #locate(file: FileVersion): Promise<LocatedFile> {
+    const key = `${file.inodeId}-${file.generation}-${file.lengthBytes}`;
+    let located = this.#located.get(key);
+    if (located === undefined) {
+      located = this.#fileSystem.locate(file.path);
+      this.#located.set(key, located);
+      if (this.#located.size > LOCATED_FILES_MAX) {
+        for (const oldest of this.#located.keys()) {
+          this.#located.delete(oldest);
+          break;
+        }
+      }
+    }
+    try {
+      const { status } = await located;
+      if (
+        status.inodeId === file.inodeId &&
+        status.generation === file.generation &&
+        status.lengthBytes === file.lengthBytes
+      ) {
+        return await located;
+      }
+    } catch (thrown) {
+      this.#located.delete(key);
+      throw thrown;
+    }
+    this.#located.delete(key);
+    throw new QuarryError(
+      'FILE_NOT_FOUND',
+      `${file.path} was replaced after the query was planned: run the query again`,
+      { details: { path: file.path, changed: true } },
+    );
+  }
+}
