@@ -21,7 +21,7 @@ export class BlockRangeReader {
   #located: LocatedBlock;
   /** In the block: of the next byte to hand out. */
   #offsetBytes: number;
-  #untried: DatanodeInfo[];
+  #untried: readonly DatanodeInfo[];
   #refreshed = false;
   #failures: NodeFailure[] = [];
   #opening: Promise<OpenReplica> | undefined;
@@ -39,7 +39,7 @@ export class BlockRangeReader {
     this.#located = located;
     this.#offsetBytes = range.offsetBytes;
     this.#endBytes = range.endBytes;
-    this.#untried = context.suspects.order(located.locations);
+    this.#untried = located.locations;
   }
 
   get leftBytes(): number {
@@ -95,7 +95,7 @@ export class BlockRangeReader {
   async #openNext(): Promise<OpenReplica> {
     for (;;) {
       if (this.#closed) throw new QuarryError('INTERRUPTED', `the reader of ${this.#path} is closed`);
-      const node = this.#untried.shift();
+      const node = this.#nextNode();
       if (node === undefined) {
         await this.#refresh();
         continue;
@@ -106,6 +106,13 @@ export class BlockRangeReader {
         this.#note(node, thrown);
       }
     }
+  }
+
+  /** Chosen as late as possible: what other blocks have met meanwhile counts. */
+  #nextNode(): DatanodeInfo | undefined {
+    const [node] = this.#context.suspects.order(this.#untried);
+    this.#untried = this.#untried.filter((other) => other !== node);
+    return node;
   }
 
   #open(node: DatanodeInfo): Promise<BlockReader> {
@@ -153,7 +160,7 @@ export class BlockRangeReader {
     const again = blocks.find(({ block }) => block?.blockId === this.#block.blockId);
     if (again === undefined) throw this.#unavailable();
     this.#located = again;
-    this.#untried = this.#context.suspects.order(again.locations);
+    this.#untried = again.locations;
   }
 
   #unavailable(): QuarryError {

@@ -16,7 +16,9 @@ export interface RowGroup extends Extent {
 export const MAGIC_BYTES = 4;
 
 /** Where the row groups of a local Parquet file lie, in file order. Errors: BAD_DATA. */
-export async function rowGroupsOf(localPath: string): Promise<{ rowGroups: RowGroup[]; lengthBytes: number }> {
+export async function rowGroupsOf(
+  localPath: string,
+): Promise<{ rowGroups: RowGroup[]; lengthBytes: number }> {
   const file = await open(localPath);
   try {
     const { size } = await file.stat();

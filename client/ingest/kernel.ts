@@ -1,5 +1,5 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
-import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
 
 export interface KernelOptions {
   /** A private directory: the database file and what spills. */
@@ -62,7 +62,6 @@ export function identifier(name: string): string {
 }
 
 function kernelError(thrown: unknown): QuarryError {
-  if (hasCode(thrown)) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (/^(Out of Memory|OutOfMemory)/i.test(message)) {
     return new QuarryError('OUT_OF_MEMORY', `the ingest needs more memory: ${headline(message)}`, {

@@ -52,8 +52,7 @@ export function partitioning(
   }
   return {
     key,
-    valueSql:
-      typeof by === 'string' ? `CAST(${identifier(name)} AS VARCHAR)` : dateSql(column, timezone),
+    valueSql: typeof by === 'string' ? `CAST(${identifier(name)} AS VARCHAR)` : dateSql(column, timezone),
     dropped: layout === undefined && name === key ? name : undefined,
     folder: folderNames(key, layout),
   };
@@ -78,6 +77,9 @@ function folderNames(key: string, layout: string | undefined): (value: string | 
 
 /** An instant has its date in the time zone; a zoneless time is a wall clock's and has its own. */
 function dateSql({ name, type }: Column, timezone: string): string {
+  if (!/^(DATE|TIMESTAMP|VARCHAR)/.test(type)) {
+    throw new QuarryError('INVALID_ARGUMENT', `date(${name}) takes a time or a date, and ${name} is ${type}`);
+  }
   const column = identifier(name);
   const local = type === 'TIMESTAMP WITH TIME ZONE' ? `timezone(${literal(timezone)}, ${column})` : column;
   return `CAST(CAST(${local} AS DATE) AS VARCHAR)`;

@@ -62,6 +62,7 @@ function project(name: string, type: string, isInt96: boolean): Column & { sql: 
   }
   if (/^TIMESTAMP_(NS|MS|S)$/.test(type)) return cast('TIMESTAMP');
   if (type === 'HUGEINT' || type === 'UHUGEINT' || type === 'BIGNUM') return cast('DECIMAL(38,0)');
-  if (/^(TIME|UUID|BIT|INTERVAL|JSON|ENUM)/.test(type) && !type.startsWith('TIMESTAMP')) return cast('VARCHAR');
+  if (/^(TIME|UUID|BIT|INTERVAL|JSON|ENUM)/.test(type) && !type.startsWith('TIMESTAMP'))
+    return cast('VARCHAR');
   return { name, type, sql: column };
 }
