@@ -1,0 +1,118 @@
+import { assert } from '../../common/assert.ts';
+import type { LevelStore } from '../../common/seams/disk.ts';
+import { decodeValue, type Table } from './codec.ts';
+import { keyBytes } from './keys.ts';
+import { RecordCache } from './record-cache.ts';
+import type { Edit, Edits, Reader } from './transaction.ts';
+
+type Snapshot = ReturnType<LevelStore['snapshot']>;
+
+/** A read of the committed state that outlives the current turn; must be released. */
+export interface CommittedSnapshot {
+  entries(
+    range: { gte?: Buffer; gt?: Buffer; lt: Buffer },
+    limit: number,
+  ): Promise<(readonly [key: Buffer, value: Buffer])[]>;
+  get<R>(table: Table<R>, key: string): R | undefined;
+  release(): Promise<void>;
+}
+
+/**
+ * The namespace in its two states. `pending` is what mutators read: the committed state under the batch in flight under the
+ * batch that collects. `committed` is what readers see: a LevelDB snapshot taken when the last batch became durable, so no
+ * answer ever shows what a power cut could take back.
+ *
+ * Invariant: a key outside both overlays has the same value in the database and in the snapshot, so that both views share
+ * one cache of committed records.
+ */
+export class NamespaceView {
+  readonly pending: Reader = { get: (table, key) => this.#getPending(table, key) };
+  readonly committed: Reader = { get: (table, key) => this.#getCommitted(table, key) };
+  readonly #db: LevelStore;
+  readonly #cache: RecordCache;
+  #collecting = new Map<string, Edit>();
+  #inFlight: Map<string, Edit> | undefined;
+  #snapshot: Snapshot;
+
+  constructor(db: LevelStore, cacheEntriesMax: number) {
+    this.#db = db;
+    this.#cache = new RecordCache(cacheEntriesMax);
+    this.#snapshot = db.snapshot();
+  }
+
+  merge(edits: Edits): void {
+    for (const [key, edit] of edits) this.#collecting.set(key, edit);
+  }
+
+  get collectingSize(): number {
+    return this.#collecting.size;
+  }
+
+  /** What has been collected becomes the batch in flight. */
+  seal(): Edits {
+    assert(this.#inFlight === undefined, 'one batch is in flight at most');
+    this.#inFlight = this.#collecting;
+    this.#collecting = new Map();
+    return this.#inFlight;
+  }
+
+  /** The batch in flight is durable: readers see it from now on. */
+  settle(): void {
+    assert(this.#inFlight !== undefined, 'a batch was in flight');
+    for (const [key, edit] of this.#inFlight) this.#cache.update(key, edit.record);
+    this.#inFlight = undefined;
+    const old = this.#snapshot;
+    this.#snapshot = this.#db.snapshot();
+    void old.close();
+  }
+
+  snapshot(): CommittedSnapshot {
+    const snapshot = this.#db.status === 'open' ? this.#snapshot : undefined;
+    assert(snapshot !== undefined, 'the database is open');
+    snapshot.ref();
+    const db = this.#db;
+    return {
+      async entries(range, limit) {
+        const iterator = db.iterator({ ...range, limit, snapshot });
+        try {
+          return await iterator.nextv(limit);
+        } finally {
+          await iterator.close();
+        }
+      },
+      get: (table, key) => {
+        const bytes = keyBytes(key);
+        const value = db.getSync(bytes, { snapshot });
+        return value === undefined ? undefined : decodeValue(table, bytes, value);
+      },
+      release: async () => {
+        snapshot.unref();
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot.close();
+  }
+
+  #getPending<R>(table: Table<R>, key: string): R | undefined {
+    const edit = this.#collecting.get(key) ?? this.#inFlight?.get(key);
+    if (edit !== undefined) return edit.record as R | undefined;
+    return this.#read(table, key, undefined);
+  }
+
+  #getCommitted<R>(table: Table<R>, key: string): R | undefined {
+    return this.#read(table, key, this.#inFlight?.has(key) ? this.#snapshot : undefined);
+  }
+
+  #read<R>(table: Table<R>, key: string, snapshot: Snapshot | undefined): R | undefined {
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) return cached as R;
+    const bytes = keyBytes(key);
+    const value = snapshot === undefined ? this.#db.getSync(bytes) : this.#db.getSync(bytes, { snapshot });
+    if (value === undefined) return undefined;
+    const record = decodeValue(table, bytes, value);
+    this.#cache.add(key, record);
+    return record;
+  }
+}
