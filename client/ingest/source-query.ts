@@ -14,15 +14,18 @@ export interface SourceQuery {
   readonly columns: readonly Column[];
 }
 
+/** As many as DuckDB itself looks at to tell a column's type. */
+const SAMPLE_ROWS = 20_480;
+
 /**
- * Types are narrowed to what Spark reads: times to microseconds, INT96 times (which DuckDB takes for zoneless) to the
- * instants they are, integers of 128 bits to DECIMAL, what has no Parquet type of its own to text.
+ * Types are narrowed to what Spark reads: times to microseconds, INT96 times and JSON times with an offset (which
+ * DuckDB takes for zoneless) to the instants they are, integers of 128 bits to DECIMAL, what has no Parquet type of its own to text.
  * Errors: BAD_DATA.
  */
 export async function sourceQuery(kernel: Kernel, sources: Sources): Promise<SourceQuery> {
   const from = scan(sources);
   const described = await kernel.rows(`DESCRIBE SELECT * FROM ${from}`);
-  const instants = sources.format === 'parquet' ? await int96Columns(kernel, sources.files) : new Set();
+  const instants = await hiddenInstants(kernel, sources, described);
   const projected = described.map((row) => {
     const name = String(row['column_name']);
     return project(name, String(row['column_type']), instants.has(name));
@@ -44,16 +47,38 @@ function scan({ format, files }: Sources): string {
   }
 }
 
-async function int96Columns(kernel: Kernel, files: readonly string[]): Promise<Set<unknown>> {
+type Described = readonly Record<string, unknown>[];
+
+/** Columns whose values are instants although DuckDB calls them zoneless: it has turned them into UTC and forgotten it. */
+async function hiddenInstants(
+  kernel: Kernel,
+  { format, files }: Sources,
+  described: Described,
+): Promise<Set<unknown>> {
   const list = `[${files.map(literal).join(', ')}]`;
-  const rows = await kernel.rows(`SELECT DISTINCT name FROM parquet_schema(${list}) WHERE type = 'INT96'`);
-  return new Set(rows.map((row) => row['name']));
+  if (format === 'parquet') {
+    const rows = await kernel.rows(`SELECT DISTINCT name FROM parquet_schema(${list}) WHERE type = 'INT96'`);
+    return new Set(rows.map((row) => row['name']));
+  }
+  const times = described.flatMap((row) =>
+    row['column_type'] === 'TIMESTAMP' ? [String(row['column_name'])] : [],
+  );
+  if (format !== 'json' || times.length === 0) return new Set();
+  const columns = times.map((name) => `${identifier(name)}: 'VARCHAR'`).join(', ');
+  const tests = times.map(
+    (name, i) =>
+      `bool_or(regexp_matches(${identifier(name)}, '[0-9](Z|[+-][0-9]{2}(:?[0-9]{2})?)$')) AS zoned${i}`,
+  );
+  const [found] = await kernel.rows(
+    `SELECT ${tests.join(', ')} FROM (FROM read_json(${list}, columns = {${columns}}) LIMIT ${SAMPLE_ROWS})`,
+  );
+  return new Set(times.filter((_, i) => found?.[`zoned${i}`] === true));
 }
 
-function project(name: string, type: string, isInt96: boolean): Column & { sql: string } {
+function project(name: string, type: string, isInstant: boolean): Column & { sql: string } {
   const column = identifier(name);
   const cast = (target: string) => ({ name, type: target, sql: `CAST(${column} AS ${target})` });
-  if (isInt96 && type.startsWith('TIMESTAMP') && type !== 'TIMESTAMP WITH TIME ZONE') {
+  if (isInstant && type.startsWith('TIMESTAMP') && type !== 'TIMESTAMP WITH TIME ZONE') {
     return {
       name,
       type: 'TIMESTAMP WITH TIME ZONE',
