@@ -67,7 +67,7 @@ const CONTROLS: Readonly<Record<string, string>> = {
 };
 
 function escapeControls(text: string): string {
-  return text.replaceAll(/[\n\r\t\f\u0008\u000b\u0007]/g, (character) => CONTROLS[character] ?? character);
+  return Object.entries(CONTROLS).reduce((line, [control, escape]) => line.replaceAll(control, escape), text);
 }
 
 function truncated(cell: string, length: number): string {

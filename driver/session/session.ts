@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { AnalyzerContext, FileSource, ResolvedFiles } from '../plan/analyzer-context.ts';
+import type { StorageLevel } from '../../proto/gen/spark/connect/StorageLevel.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { ArtifactStore } from './artifact-store.ts';
 import { SparkConf } from './spark-conf.ts';
@@ -35,6 +36,8 @@ export class Session implements AnalyzerContext {
   readonly settings: SparkConf;
   readonly views: SessionViews;
   readonly artifacts = new ArtifactStore(ARTIFACT_BYTES_MAX);
+  /** What `persist` was asked for, by plan id: files are read again all the same. */
+  readonly storageLevels = new Map<string, StorageLevel>();
   readonly operations = new Map<string, SessionOperation>();
   readonly #options: SessionOptions;
   #attributes = 0;

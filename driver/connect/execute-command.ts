@@ -1,0 +1,132 @@
+import { QuarryError } from '../../common/quarry-error.ts';
+import type { Any } from '../../proto/gen/google/protobuf/Any.ts';
+import type { Command } from '../../proto/gen/spark/connect/Command.ts';
+import type { Relation } from '../../proto/gen/spark/connect/Relation.ts';
+import type { SqlCommand } from '../../proto/gen/spark/connect/SqlCommand.ts';
+import type { WriteOperation } from '../../proto/gen/spark/connect/WriteOperation.ts';
+import type { QueryContext, SaveMode } from '../schedule/query-runner.ts';
+import type { Session } from '../session/session.ts';
+import { resultResponses } from './result-responses.ts';
+import { planResult } from './result.ts';
+import type { ResultSources } from './open-result.ts';
+import type { ResponseBody } from './operation.ts';
+import { carryOut } from './sql-statement.ts';
+
+/** Runs a command for its effect. */
+export async function* executeCommand(
+  command: Command,
+  session: Session,
+  context: QueryContext,
+  sources: ResultSources,
+): AsyncGenerator<ResponseBody, void, undefined> {
+  switch (command.commandType) {
+    case 'sqlCommand':
+      yield* sqlCommand(command.sqlCommand!, session, context, sources);
+      return;
+    case 'writeOperation':
+      await write(command.writeOperation!, session, context, sources);
+      return;
+    case 'createDataframeView': {
+      const { input, name, isGlobal, replace } = command.createDataframeView!;
+      const plan = await sources.planner.analyze(session, input!);
+      (isGlobal ? session.views.global : session.views.temporary).put(name, plan, replace);
+      return;
+    }
+    case 'mlCommand':
+      // A client clears its model cache when its session ends, whether it used one or not.
+      if (!['delete', 'cleanCache'].includes(command.mlCommand!.command ?? ''))
+        throw refused('machine learning');
+      yield { mlCommandResult: { summary: '' } };
+      return;
+    case 'extension':
+      yield* resultResponses(sources.extensions.open(command.extension as Any), context);
+      return;
+    case 'registerFunction':
+      throw refused(`registering the Python function ${command.registerFunction!.functionName}`);
+    case 'registerTableFunction':
+      throw refused(`registering the Python table function ${command.registerTableFunction!.functionName}`);
+    default:
+      throw refused(`the command ${command.commandType ?? 'of a newer client'}`);
+  }
+}
+
+/** A query comes back as a relation, which the client then runs; anything else is done at once and its rows come back. */
+async function* sqlCommand(
+  command: SqlCommand,
+  session: Session,
+  context: QueryContext,
+  sources: ResultSources,
+): AsyncGenerator<ResponseBody, void, undefined> {
+  const { sql, args, posArgs, namedArguments, posArguments } = command;
+  const relation: Relation = command.input ?? {
+    common: null,
+    relType: 'sql',
+    sql: { query: sql, args, posArgs, namedArguments, posArguments },
+  };
+  const statement = await sources.planner.statement(session, relation);
+  yield {
+    sqlCommandResult: {
+      relation: statement === undefined ? relation : await carryOut(statement, session, context),
+    },
+  };
+}
+
+const SAVE_MODES: Readonly<Record<WriteOperation['mode'], SaveMode>> = {
+  SAVE_MODE_UNSPECIFIED: 'errorifexists',
+  SAVE_MODE_ERROR_IF_EXISTS: 'errorifexists',
+  SAVE_MODE_APPEND: 'append',
+  SAVE_MODE_OVERWRITE: 'overwrite',
+  SAVE_MODE_IGNORE: 'ignore',
+};
+
+async function write(
+  operation: WriteOperation,
+  session: Session,
+  context: QueryContext,
+  sources: ResultSources,
+): Promise<void> {
+  const format = (operation.source || session.settings.get('spark.sql.sources.default')).toLowerCase();
+  const plan = await sources.planner.analyze(session, operation.input!);
+  if (format === 'noop') {
+    for await (const _ of planResult(plan, sources.queries).run(context));
+    return;
+  }
+  checkWritable(operation, format, session);
+  const path = operation.path || operation.options['path'];
+  if (!path)
+    throw new QuarryError('INVALID_ARGUMENT', 'the write has no path: use save(path) or parquet(path)');
+  await sources.queries.write(
+    plan,
+    {
+      path,
+      format: 'parquet',
+      mode: SAVE_MODES[operation.mode],
+      partitionBy: operation.partitioningColumns,
+      options: operation.options,
+    },
+    context,
+  );
+}
+
+/** What would be written otherwise than asked for is refused. */
+function checkWritable(operation: WriteOperation, format: string, session: Session): void {
+  if (operation.saveType === 'table')
+    throw refused('saveAsTable and insertInto: there are no tables, write to a path');
+  if (format !== 'parquet') throw refused(`writing ${format}: parquet is what can be written`);
+  if (operation.bucketBy !== null || operation.sortColumnNames.length > 0)
+    throw refused('bucketBy and sortBy');
+  if (operation.clusteringColumns.length > 0) throw refused('clusterBy');
+  const overwrite =
+    operation.options['partitionOverwriteMode'] ??
+    session.settings.get('spark.sql.sources.partitionOverwriteMode');
+  const isDynamic = overwrite.toLowerCase() === 'dynamic';
+  if (isDynamic && operation.mode === 'SAVE_MODE_OVERWRITE' && operation.partitioningColumns.length > 0) {
+    throw refused('partitionOverwriteMode=dynamic: an overwrite replaces the whole directory');
+  }
+}
+
+function refused(what: string): QuarryError {
+  return new QuarryError('UNSUPPORTED', `[UNSUPPORTED_FEATURE] ${what} is not supported. SQLSTATE: 0A000`, {
+    details: { errorClass: 'UNSUPPORTED_FEATURE', sqlState: '0A000' },
+  });
+}
