@@ -1,12 +1,12 @@
 import { datanodeReportService, namenodeService } from '../../common/rpc/services.ts';
 import type { Method, RpcServer } from '../../common/seams/rpc.ts';
 import type { CommandKind, ReplyOf, RequestOf } from '../commands.ts';
-import type { NamenodeServer } from '../namenode-server.ts';
+import type { CommandShell } from '../command-shell.ts';
 import { getBlockLocations, getFileInfo, list } from '../queries.ts';
 import { fsck, getContentSummary, getStatus } from '../status-queries.ts';
 
 /** Clients and datanodes on one port. The door decodes, calls the core and encodes; it decides nothing. */
-export function serveGrpc(rpc: RpcServer, server: NamenodeServer): void {
+export function serveGrpc(rpc: RpcServer, server: CommandShell): void {
   const command = <K extends CommandKind>(
     method: Method<never, ReplyOf<K>, RequestOf<K>, unknown>,
     kind: K,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Clock } from '../../common/seams/clock.ts';
-import type { NamenodeServer } from '../namenode-server.ts';
+import type { CommandShell } from '../command-shell.ts';
 import { getStatus } from '../status-queries.ts';
 import { metricsText } from './metrics.ts';
 import { statusPage } from './status-page.ts';
@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 
 /** Read-only pages for people and scrapers: / (status), /status.json, /metrics. Errors: PORT_IN_USE. */
 export function serveHttp(
-  namenode: NamenodeServer,
+  namenode: CommandShell,
   clock: Clock,
   { host, port }: { host: string; port: number },
 ): Promise<HttpDoor> {
@@ -47,7 +47,7 @@ export function serveHttp(
 }
 
 function answer(
-  namenode: NamenodeServer,
+  namenode: CommandShell,
   clock: Clock,
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,8 +1,8 @@
 import type { StatusReplyInput } from '../../proto/gen/quarry/StatusReply.ts';
-import type { NamenodeServer } from '../namenode-server.ts';
+import type { CommandShell } from '../command-shell.ts';
 
 /** Prometheus's text format. */
-export function metricsText(namenode: NamenodeServer, status: StatusReplyInput): string {
+export function metricsText(namenode: CommandShell, status: StatusReplyInput): string {
   const { state } = namenode;
   const lines: string[] = [];
   const gauge = (name: string, help: string, value: unknown) => {
