@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { QuarryError } from '../../common/quarry-error.ts';
-import { type ByteRange, mergeRanges, subtractRanges, totalBytes } from './byte-ranges.ts';
-import { footerTail, type ParquetFooter } from './parquet-footer.ts';
+import { type ByteRange, mergeRanges, subtractRanges, totalBytes } from '../../common/parquet/byte-ranges.ts';
+import { footerTail, type ParquetFooter } from '../../common/parquet/parquet-footer.ts';
 
 /** Reading two chunks at once costs less than a second call when that little lies between them. */
 const GAP_BYTES = 64 * 1024;

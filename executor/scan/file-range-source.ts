@@ -2,7 +2,7 @@ import type { FileSystem } from '../../client/fs/file-system.ts';
 import type { LocatedFile } from '../../client/fs/located-file.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { FileVersion, RangeSource } from '../cache/block-cache.ts';
-import type { ByteRange } from '../cache/byte-ranges.ts';
+import type { ByteRange } from '../../common/parquet/byte-ranges.ts';
 
 const LOCATED_FILES_MAX = 10_000;
 

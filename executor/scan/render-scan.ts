@@ -1,7 +1,7 @@
 import { parquetSchema, type SchemaTree } from 'hyparquet';
 import type { ScanColumn } from '../../proto/gen/quarry/ScanColumn.ts';
 import type { ScanSource } from '../../proto/gen/quarry/ScanSource.ts';
-import type { ParquetFooter } from '../cache/parquet-footer.ts';
+import type { ParquetFooter } from '../../common/parquet/parquet-footer.ts';
 import { quote, quoteName } from '../kernel/duckdb-kernel.ts';
 
 /** A split whose declared bytes are in a file of this host. */

@@ -8,7 +8,7 @@ import {
   type ParquetFooter,
   readLocalFooter,
   readParquetFooter,
-} from '../cache/parquet-footer.ts';
+} from '../../common/parquet/parquet-footer.ts';
 import type { TaskCounters } from '../task/task-runner.ts';
 import { renderScan, type LocalSplit } from './render-scan.ts';
 

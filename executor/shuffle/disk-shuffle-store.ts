@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
-import { mergeRanges } from '../cache/byte-ranges.ts';
+import { mergeRanges } from '../../common/parquet/byte-ranges.ts';
 import type { ShuffleClient } from './shuffle-client.ts';
 import type { LocalShuffleFile, ShuffleLayout, ShuffleRead, ShuffleStore } from './shuffle-store.ts';
 

@@ -2,7 +2,7 @@ import type { FileMetaData, RowGroup } from 'hyparquet';
 import { assert } from '../../common/assert.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
-import { readLocalFooter, rowGroupRange } from '../cache/parquet-footer.ts';
+import { readLocalFooter, rowGroupRange } from '../../common/parquet/parquet-footer.ts';
 import { type KernelSession, quote, quoteName } from '../kernel/duckdb-kernel.ts';
 import type { ShuffleSegment, ShuffleStore } from './shuffle-store.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { FileOutput } from '../../proto/gen/quarry/FileOutput.ts';
 import type { WrittenFileInput } from '../../proto/gen/quarry/WrittenFile.ts';
-import { type ParquetFooter, readLocalFooter, rowGroupRange } from '../cache/parquet-footer.ts';
+import { type ParquetFooter, readLocalFooter, rowGroupRange } from '../../common/parquet/parquet-footer.ts';
 import { type KernelSession, quote, quoteName } from '../kernel/duckdb-kernel.ts';
 import type { ExecutorEnvironment, TaskContext } from './task-runner.ts';
 

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, type RowGroup } from 'hyparquet';
-import { QuarryError } from '../../common/quarry-error.ts';
+import { QuarryError } from '../quarry-error.ts';
 import type { ByteRange } from './byte-ranges.ts';
 import { selectRowGroups } from './row-group-selection.ts';
 

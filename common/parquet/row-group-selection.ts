@@ -1,4 +1,4 @@
-import { QuarryError } from '../../common/quarry-error.ts';
+import { QuarryError } from '../quarry-error.ts';
 
 // A Parquet footer is one struct of Thrift's compact protocol. The kernel cannot be told to read some row groups of a
 // file only, so a split gets a footer that names no others. Row groups are copied byte for byte: within a struct nothing
