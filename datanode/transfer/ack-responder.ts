@@ -13,6 +13,8 @@ export interface PendingAck {
   readonly downstream?: Promise<readonly number[]> | undefined;
   /** True when this node's copy still matches its checksums. */
   readonly intact: () => boolean;
+  /** Called when every node has the packet: its bytes are no longer needed. */
+  readonly release: () => void;
 }
 
 export interface AckTimes {
@@ -76,7 +78,8 @@ export class AckResponder {
       // Later replies say nothing about a packet that did not get there.
       const bad = firstFailure(replies);
       this.#send(ack.seqno, bad < 0 ? replies : replies.slice(0, bad + 1));
-      if (bad >= 0) {
+      if (bad < 0) ack.release();
+      else {
         this.#failed = true;
         this.#onFailure();
       }

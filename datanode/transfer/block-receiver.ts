@@ -113,6 +113,7 @@ class BlockReceiver {
       local: Promise.resolve(STATUS.SUCCESS),
       downstream: Promise.resolve(replies),
       intact: () => true,
+      release: () => undefined,
     });
   }
 
@@ -122,13 +123,13 @@ class BlockReceiver {
       this.#mirror?.send([packet.head]);
       return;
     }
-    const data = packet.data.length === 1 ? packet.data[0]! : Buffer.concat(packet.data, dataLength);
+    const data = this.#context.packetBuffers.join(packet.data, dataLength);
     const intact = () => verifyChecksums([data], dataLength, checksums);
     if (!intact()) {
       this.#failed = true;
       this.#warn('transfer.packet-corrupt', `packet ${seqno} at ${packet.offsetInBlock}`);
       const local = Promise.resolve(STATUS.ERROR_CHECKSUM);
-      this.#responder.push({ seqno, lengthBytes: dataLength, local, intact });
+      this.#responder.push({ seqno, lengthBytes: dataLength, local, intact, release: () => undefined });
       return;
     }
     this.#lastReceived = packet.last;
@@ -139,7 +140,14 @@ class BlockReceiver {
     this.#stored = Promise.all([this.#stored, local]).then(([before, status]) =>
       before === STATUS.SUCCESS ? status : before,
     );
-    this.#responder.push({ seqno, lengthBytes: dataLength, local, downstream, intact });
+    this.#responder.push({
+      seqno,
+      lengthBytes: dataLength,
+      local,
+      downstream,
+      intact,
+      release: () => this.#context.packetBuffers.release(data),
+    });
   }
 
   /** Never rejects: the failure becomes this packet's status. */

@@ -4,6 +4,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { Seams } from '../../common/seams/seams.ts';
 import { Wire } from '../../common/transfer/wire.ts';
 import type { BlockStore, Replica } from '../store/block-store.ts';
+import { PacketBuffers } from './packet-buffers.ts';
 import { serveConnection, type StreamGate } from './connection.ts';
 
 export interface TransferEvent {
@@ -22,9 +23,10 @@ export interface TransferContext {
   readonly poolId: string;
   /** Called at once, before the peer gets its answer. */
   readonly onReplica: (event: TransferEvent) => void;
+  readonly packetBuffers: PacketBuffers;
 }
 
-export interface DataServerOptions extends TransferContext {
+export interface DataServerOptions extends Omit<TransferContext, 'packetBuffers'> {
   /** host:port; port 0 picks a free one. */
   readonly listenAddress: string;
   /** Path of a Unix socket for clients of this host, '' for none. */
@@ -43,6 +45,7 @@ export interface DataServer {
 /** Serves the data port: DataTransferProtocol over TCP, and over a Unix socket. Errors: PORT_IN_USE. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
   const { seams } = options;
+  const context = { ...options, packetBuffers: new PacketBuffers(options.config['client.packetBytes']) };
   const serving = new Map<Wire, Promise<void>>();
   let active = 0;
   const gate: StreamGate = {
@@ -57,7 +60,7 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   };
   const accept = (stream: Duplex) => {
     const wire = new Wire(stream, seams.clock);
-    const served = serveConnection(wire, options, gate)
+    const served = serveConnection(wire, context, gate)
       .catch((thrown: unknown) => {
         wire.destroy();
         const error = QuarryError.from(thrown);
