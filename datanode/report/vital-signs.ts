@@ -41,11 +41,13 @@ export class VitalSigns {
     if (this.#probeSinceMs !== undefined || nowMs < this.#nextProbeMs) return;
     this.#probeSinceMs = nowMs;
     this.#nextProbeMs = nowMs + PROBE_EVERY_MS;
-    const done = () => {
-      this.#probeMs = Math.round(this.#clock.monoMs() - nowMs);
-      this.#probeSinceMs = undefined;
-    };
+    void this.#timeProbe(nowMs);
+  }
+
+  async #timeProbe(startMs: number): Promise<void> {
     // A failed probe has made the store read-only and is logged there; heartbeats then offer no space.
-    this.#probe().then(done, done);
+    await Promise.allSettled([this.#probe()]);
+    this.#probeMs = Math.round(this.#clock.monoMs() - startMs);
+    this.#probeSinceMs = undefined;
   }
 }

@@ -7,7 +7,8 @@ import { type ChunkId, checksumBytes } from './chunk-codec.ts';
 import { readChunks } from './chunk-reader.ts';
 import { ExtentCache } from './extent-cache.ts';
 import type { Extent, Extents } from './extent.ts';
-import { addLive, ReplicaEntry, staleStamp } from './replica-entry.ts';
+import { addLive, ReplicaEntry } from './replica-entry.ts';
+import { exists, invalid, notFound, staleStamp } from './replica-errors.ts';
 import { ReplicaIndex } from './replica-index.ts';
 import { Segments } from './segments.ts';
 import { QuietFlush } from './quiet-flush.ts';
@@ -72,6 +73,7 @@ export class LevelBlockStore implements BlockStore {
       extentsOf: (entry) => this.#extentsOf(entry),
       forget: (blockId) => this.#cache.forget(blockId),
     });
+    this.#reclaimer.wake();
   }
 
   /** Errors: STORAGE_IN_USE, NOT_FORMATTED, DISK_FAILED, NO_SPACE. */
@@ -89,6 +91,11 @@ export class LevelBlockStore implements BlockStore {
 
   get blockCount(): number {
     return this.#entries.size;
+  }
+
+  /** Databases that hold chunks. */
+  get segmentCount(): number {
+    return this.#segments.all.length;
   }
 
   get failure(): QuarryError | undefined {
@@ -201,11 +208,13 @@ export class LevelBlockStore implements BlockStore {
         `block ${blockId} has ${endBytes} bytes: there is no ${offsetBytes}+${lengthBytes}`,
       );
     }
+    const toBytes = Math.min(offsetBytes + lengthBytes, endBytes);
+    if (toBytes === offsetBytes) return;
     const source = {
       extents: () => this.#extentsOf(this.#entry(blockId)),
       get: (extent: Extent) => this.#segments.get(extent),
     };
-    yield* readChunks(source, offsetBytes, Math.min(offsetBytes + lengthBytes, endBytes), endBytes);
+    yield* readChunks(source, offsetBytes, toBytes, endBytes);
   }
 
   /** Answers the replica as it was before: the state decides whose length counts. */
@@ -366,31 +375,11 @@ function checkChunk(entry: ReplicaEntry, { offsetBytes, data, checksums }: Chunk
     throw invalid(entry, 'got another number of checksums');
 }
 
-/** A stale writer's or an abandoned copy's leftovers give way to a newer life of the block. */
+/** What a stale writer or an abandoned copy left gives way to a newer life of the block. */
 function replaceable(entry: ReplicaEntry, generationStamp: number): boolean {
   return entry.generationStamp < generationStamp && entry.state !== 'FINALIZED' && !entry.underRecovery;
 }
 
 function openRecovery(entry: ReplicaEntry): number {
   return entry.underRecovery ? entry.recoveryStamp : 0;
-}
-
-function notFound(blockId: number): QuarryError {
-  return new QuarryError('BLOCK_NOT_FOUND', `block ${blockId} is not on this node: read another replica`, {
-    details: { blockId },
-  });
-}
-
-function exists(entry: ReplicaEntry): QuarryError {
-  return new QuarryError(
-    'FILE_EXISTS',
-    `block ${entry.blockId} is on this node already, with generation stamp ${entry.generationStamp}`,
-    { details: { blockId: entry.blockId, generationStamp: entry.generationStamp } },
-  );
-}
-
-function invalid(entry: ReplicaEntry, what: string): QuarryError {
-  return new QuarryError('INVALID_ARGUMENT', `block ${entry.blockId} ${what}`, {
-    details: { blockId: entry.blockId },
-  });
 }

@@ -47,12 +47,10 @@ export class Reclaimer {
     this.#store = store;
   }
 
-  /** Something was deleted. */
+  /** Something was deleted, or may have been before a restart. */
   wake(): void {
     this.#again = true;
-    this.#pass ??= this.#run().finally(() => {
-      this.#pass = undefined;
-    });
+    this.#pass ??= this.#run();
   }
 
   async close(): Promise<void> {
@@ -73,6 +71,7 @@ export class Reclaimer {
         this.#log.error({ err: thrown }, 'reclaim.failed');
       }
     }
+    this.#pass = undefined;
   }
 
   async #reclaim(): Promise<void> {
@@ -82,7 +81,10 @@ export class Reclaimer {
       const share = segment.liveBytes / Math.max(1, segment.writtenBytes);
       if (segment.liveBytes > 0 && share < this.#options.segmentLiveShareMin)
         await this.#copyForward(segment);
-      if (segment.liveBytes === 0 && segment.isIdle) await this.#remove(segment);
+      if (segment.liveBytes > 0) continue;
+      if (segment.isIdle) await this.#remove(segment);
+      // Its last table is being written, or someone reads it.
+      else this.#again = true;
     }
   }
 
@@ -109,7 +111,11 @@ export class Reclaimer {
     const { segments, index, locks, entries } = this.#store;
     let movedBytes = 0;
     await locks.exclusively(entry.blockId, async () => {
-      if (entries.get(entry.blockId) !== entry || entry.state !== 'FINALIZED') return;
+      if (entries.get(entry.blockId) !== entry) return;
+      if (entry.state !== 'FINALIZED' || entry.underRecovery) {
+        this.#again = true;
+        return;
+      }
       try {
         const extents: Extent[] = [];
         for (const extent of this.#store.extentsOf(entry)) {

@@ -1,8 +1,8 @@
 import { assert } from '../../common/assert.ts';
-import { QuarryError } from '../../common/quarry-error.ts';
 import type { Replica, ReplicaState } from './block-store.ts';
 import { type ChunkId, CHUNK_HEADER_BYTES, checksumBytes } from './chunk-codec.ts';
 import { type Extent, extentsEnd, truncated, withChunk } from './extent.ts';
+import { staleStamp } from './replica-errors.ts';
 import type { ReplicaRecord } from './replica-record.ts';
 import type { Segments } from './segments.ts';
 
@@ -149,12 +149,4 @@ function usageOf(segments: Segments, extents: readonly Extent[]): Map<number, nu
     usage.set(segment.firstSeq, (usage.get(segment.firstSeq) ?? 0) + valueBytes(lengthBytes));
   }
   return usage;
-}
-
-export function staleStamp(blockId: number, stamp: number, stored: number): QuarryError {
-  return new QuarryError(
-    'STALE_GENERATION',
-    `block ${blockId} has generation stamp ${stored} on this node, not ${stamp}: ask the namenode for the block again`,
-    { details: { blockId, generationStamp: stored } },
-  );
 }

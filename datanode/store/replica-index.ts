@@ -92,9 +92,7 @@ export class ReplicaIndex {
   write(change: IndexChange, sync: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operations: operationsOf(change), sync, resolve, reject });
-      this.#writing ??= this.#drain().finally(() => {
-        this.#writing = undefined;
-      });
+      this.#writing ??= this.#drain();
     });
   }
 
@@ -125,12 +123,14 @@ export class ReplicaIndex {
           // Only LevelDB knows `sync`; the common type does not name it.
           options as object,
         );
-        for (const { resolve } of group) resolve();
+        for (const write of group) write.resolve();
       } catch (thrown) {
         const failure = storageFailure(thrown);
-        for (const { reject } of group) reject(failure);
+        for (const write of group) write.reject(failure);
       }
     }
+    // At once, not when the promise is seen to have settled: a write that comes in between would wait for ever.
+    this.#writing = undefined;
   }
 }
 
