@@ -74,15 +74,28 @@ export class ResponseLog {
   ): AsyncGenerator<KeptResponse, void, undefined> {
     const reader = ++this.#reader;
     this.#wake();
-    signal.addEventListener('abort', () => this.#wake(), { once: true });
-    let next = this.#indexAfter(lastResponseId);
+    const onAbort = () => this.#wake();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      yield* this.#follow(reader, this.#indexAfter(lastResponseId), signal);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async *#follow(
+    reader: number,
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<KeptResponse, void, undefined> {
+    let next = from;
     while (!signal.aborted) {
       if (reader !== this.#reader) {
         throw cursorError('DISCONNECTED', 'The cursor has been disconnected by the server.');
       }
       if (next < this.#end) {
         const response = this.#responses[next - this.#first];
-        if (response === undefined) throw positionGone(lastResponseId);
+        if (response === undefined) throw positionGone(undefined);
         next += 1;
         this.#markSent(next);
         yield response;

@@ -87,7 +87,8 @@ function decoded(text: string): string {
 function withoutDetails(job: ReturnType<JobHistory['list']>[number]) {
   const { stages, events: _, ...summary } = job;
   const tasks = stages.flatMap((stage) => stage.tasks);
-  return { ...summary, stageCount: stages.length, taskCount: tasks.length };
+  const durationMs = job.finishedMs === undefined ? {} : { durationMs: job.finishedMs - job.submittedMs };
+  return { ...summary, ...durationMs, stageCount: stages.length, taskCount: tasks.length };
 }
 
 function sendJson(response: ServerResponse, body: unknown): void {
