@@ -2,7 +2,7 @@
 export { type ErrorCode, type Reaction } from '../common/error-codes.ts';
 export { hasCode, QuarryError } from '../common/quarry-error.ts';
 export type { ExecuteOptions } from './connect/plan-runner.ts';
-export { type Row, toNumber } from './dataframe/arrow-rows.ts';
+export { type Row, toNumber } from '../common/compute/arrow-rows.ts';
 export { Column, type ColumnOrName, type ColumnOrValue } from './dataframe/column.ts';
 export { type DataType, simpleString, type StructField, type StructType } from './dataframe/data-type.ts';
 export { DataFrame, type ExplainMode, type ShowOptions } from './dataframe/dataframe.ts';

@@ -7,7 +7,7 @@ import { systemSeams } from '../common/seams/system.ts';
 import type { RelationInput } from '../proto/gen/spark/connect/Relation.ts';
 import { ConnectClient } from './connect/connect-client.ts';
 import { type ConnectTarget, resolveTarget } from './connect/connect-target.ts';
-import type { Row } from './dataframe/arrow-rows.ts';
+import type { Row } from '../common/compute/arrow-rows.ts';
 import { type StructType, typeFromMessage } from './dataframe/data-type.ts';
 import { DataFrame } from './dataframe/dataframe.ts';
 import { DataFrameReader } from './dataframe/dataframe-reader.ts';

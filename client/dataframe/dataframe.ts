@@ -2,7 +2,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { ExecutePlanResponse } from '../../proto/gen/spark/connect/ExecutePlanResponse.ts';
 import type { RelationInput } from '../../proto/gen/spark/connect/Relation.ts';
 import type { ExecuteOptions, PlanRunner } from '../connect/plan-runner.ts';
-import { type Row, rowsOfArrow } from './arrow-rows.ts';
+import { type Row, rowsOfArrow } from '../../common/compute/arrow-rows.ts';
 import {
   type Column,
   type ColumnOrName,

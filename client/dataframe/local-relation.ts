@@ -24,7 +24,7 @@ import {
 } from 'apache-arrow';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { LocalRelationInput } from '../../proto/gen/spark/connect/LocalRelation.ts';
-import type { Row } from './arrow-rows.ts';
+import type { Row } from '../../common/compute/arrow-rows.ts';
 import { type DataType, schemaJson, simpleString, type StructField, type StructType } from './data-type.ts';
 
 /** Rows given by the program itself, as Spark takes them: one Arrow stream and the schema beside it. Errors: INVALID_ARGUMENT. */

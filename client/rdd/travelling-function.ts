@@ -51,7 +51,9 @@ function binding(name: string, value: unknown, label: string): RddBindingInput {
     return { value: encodeValue(value) };
   } catch (thrown) {
     const { message } = QuarryError.from(thrown);
-    throw new QuarryError('INVALID_ARGUMENT', `${label}: with.${name} cannot travel: ${message}`, { cause: thrown });
+    throw new QuarryError('INVALID_ARGUMENT', `${label}: with.${name} cannot travel: ${message}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -113,7 +115,10 @@ function functionOf(expression: Node): Node {
 function refuseUncallable(fn: Node, label: string): void {
   const { async: isAsync } = fn as Node & { async?: boolean };
   if (fn.type === 'ClassExpression') {
-    throw new QuarryError('INVALID_ARGUMENT', `${label}: a class cannot be called: pass (x) => new C(x) and declare C inside`);
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `${label}: a class cannot be called: pass (x) => new C(x) and declare C inside`,
+    );
   }
   if (isAsync === true) {
     throw new QuarryError(

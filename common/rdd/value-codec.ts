@@ -74,7 +74,8 @@ function needsTags(value: unknown, depth: number): boolean {
 }
 
 function objectNeedsTags(value: object, depth: number): boolean {
-  if (depth > DEPTH_MAX) throw new QuarryError('INVALID_ARGUMENT', 'a record holds itself, or is nested too deeply');
+  if (depth > DEPTH_MAX)
+    throw new QuarryError('INVALID_ARGUMENT', 'a record holds itself, or is nested too deeply');
   if (Array.isArray(value)) return value.some((item) => needsTags(item, depth));
   if (kindOf(value) !== 'Object' || Object.hasOwn(value, TAG)) return true;
   for (const key in value) {

@@ -2,12 +2,7 @@ import type { ConsoleLevel } from './sandbox.ts';
 
 /** What a task's thread gets. `input` counts the inputs of a join. */
 export type InputMessage =
-  | {
-      readonly kind: 'data';
-      readonly input: number;
-      readonly format: 'bytes' | 'arrow';
-      readonly bytes: Uint8Array;
-    }
+  | { readonly kind: 'data'; readonly input: number; readonly bytes: Uint8Array }
   | { readonly kind: 'end'; readonly input: number }
   /** The receiver has dealt with one output message. */
   | { readonly kind: 'taken' }

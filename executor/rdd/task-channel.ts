@@ -2,10 +2,10 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { INPUT_WINDOW, type InputMessage, type OutputMessage } from './channel-message.ts';
 
+/** Bytes of one input, or its end. */
 export interface InputChunk {
   readonly input: number;
-  readonly format: 'bytes' | 'arrow';
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | 'end';
 }
 
 /** Takes what a task's thread sends. The next message of records comes when the promise resolves. */
@@ -24,7 +24,10 @@ export class TaskChannel {
   #wakeFeeder: (() => void) | undefined;
   #isClosed = false;
   #handled: Promise<void> = Promise.resolve();
-  readonly #done = Promise.withResolvers<void>();
+  #resolveDone!: () => void;
+  #rejectDone!: (error: QuarryError) => void;
+  /** Resolves when the thread has sent its last message and all were handled; rejects with what the handler threw. */
+  readonly done: Promise<void>;
 
   constructor(handler: OutputHandler) {
     const { port1, port2 } = new MessageChannel();
@@ -33,29 +36,30 @@ export class TaskChannel {
     this.sent = new Int32Array(new SharedArrayBuffer(4));
     this.#handler = handler;
     // A failure is told to whoever waits for `done`; without one it must not count as unhandled.
-    this.#done.promise.catch(() => undefined);
+    this.done = new Promise((resolve, reject) => {
+      this.#resolveDone = resolve;
+      this.#rejectDone = reject;
+    });
+    this.done.catch(() => undefined);
     this.#own.on('message', (message: OutputMessage) => this.#receive(message));
   }
 
-  /** Sends all chunks, then the end of each of `inputs`. Returns early when the thread wants no more. */
-  async feed(chunks: AsyncIterable<InputChunk>, inputs: number): Promise<void> {
+  /** Sends all chunks. Returns early when the thread wants no more. */
+  async feed(chunks: AsyncIterable<InputChunk>): Promise<void> {
     try {
-      for await (const chunk of chunks) {
+      for await (const { input, bytes } of chunks) {
         while (this.#room === 0 && !this.#isClosed) await this.#roomMade();
         if (this.#isClosed) return;
-        this.#room--;
-        this.#post({ kind: 'data', ...chunk }, ownBuffer(chunk.bytes));
+        if (bytes === 'end') this.#post({ kind: 'end', input });
+        else {
+          this.#room--;
+          this.#post({ kind: 'data', input, bytes }, ownBuffer(bytes));
+        }
       }
     } catch (thrown) {
       this.#post({ kind: 'abandon' });
       throw thrown;
     }
-    for (let input = 0; input < inputs; input++) this.#post({ kind: 'end', input });
-  }
-
-  /** Resolves when the thread has sent its last message and all were handled; rejects with what the handler threw. */
-  get done(): Promise<void> {
-    return this.#done.promise;
   }
 
   close(): void {
@@ -75,12 +79,12 @@ export class TaskChannel {
         this.#wakeFeeder?.();
         return;
       case 'done':
-        this.#handled.then(this.#done.resolve, this.#done.reject);
+        this.#handled.then(this.#resolveDone, this.#rejectDone);
         return;
       default:
         // One after another: the order of the records is the order of the messages.
         this.#handled = this.#handled.then(() => this.#handle(message));
-        this.#handled.catch((thrown: unknown) => this.#done.reject(QuarryError.from(thrown)));
+        this.#handled.catch((thrown: unknown) => this.#rejectDone(QuarryError.from(thrown)));
     }
   }
 

@@ -1,5 +1,5 @@
 import { type Data, type DataType as ArrowType, type RecordBatch, tableFromIPC, Type } from 'apache-arrow';
-import { QuarryError } from '../../common/quarry-error.ts';
+import { QuarryError } from '../quarry-error.ts';
 
 /**
  * A row as an object, by column name; of two columns of one name the last is seen. Spark's types come as
@@ -23,12 +23,18 @@ export function toNumber(cell: unknown): number | null {
   return cell === null || cell === undefined ? null : Number(cell);
 }
 
+/** The built-in objects that cells are made of: those of the context whose code will see them. */
+export interface CellRealm {
+  readonly Date: DateConstructor;
+  readonly Map: MapConstructor;
+}
+
 /** The rows of one Arrow IPC stream. Errors: BAD_DATA for bytes that are none. */
-export function rowsOfArrow(ipc: Uint8Array): Row[] {
+export function rowsOfArrow(ipc: Uint8Array, realm: CellRealm = globalThis): Row[] {
   const rows: Row[] = [];
   for (const batch of batchesOf(ipc)) {
     const names = batch.schema.fields.map(({ name }) => name);
-    const cells = batch.data.children.map(readerOf);
+    const cells = batch.data.children.map((child) => readerOf(child, realm));
     for (let index = 0; index < batch.numRows; index++) {
       const row: Row = {};
       for (let column = 0; column < names.length; column++) row[names[column]!] = cells[column]!(index);
@@ -48,8 +54,8 @@ function batchesOf(ipc: Uint8Array): readonly RecordBatch[] {
 
 type Reader = (index: number) => unknown;
 
-function readerOf(data: Data): Reader {
-  const read = valueReaderOf(data);
+function readerOf(data: Data, realm: CellRealm): Reader {
+  const read = valueReaderOf(data, realm);
   if (data.nullCount === 0) return read;
   return (index) => (isValid(data, index) ? read(index) : null);
 }
@@ -59,7 +65,7 @@ function isValid(data: Data, index: number): boolean {
   return data.nullBitmap.length === 0 || (data.nullBitmap[at >> 3]! & (1 << (at & 7))) !== 0;
 }
 
-function valueReaderOf(data: Data): Reader {
+function valueReaderOf(data: Data, realm: CellRealm): Reader {
   const type: ArrowType = data.type;
   const { values } = data;
   switch (type.typeId) {
@@ -85,17 +91,17 @@ function valueReaderOf(data: Data): Reader {
     case Type.Date:
       return (index) => dayText(values[index]);
     case Type.Timestamp:
-      return timestampReaderOf(data);
+      return timestampReaderOf(data, realm);
     case Type.Duration:
       return (index) => safeNumber(values[index]);
     case Type.List: {
-      const read = readerOf(data.children[0]!);
+      const read = readerOf(data.children[0]!, realm);
       return (index) => range(data.valueOffsets[index]!, data.valueOffsets[index + 1]!, read);
     }
     case Type.Map:
-      return mapReaderOf(data);
+      return mapReaderOf(data, realm);
     case Type.Struct:
-      return structReaderOf(data);
+      return structReaderOf(data, realm);
     default:
       throw new QuarryError('UNSUPPORTED', `this client does not read the Arrow type ${Type[type.typeId]}`);
   }
@@ -116,29 +122,29 @@ function textReaderOf({ values, valueOffsets }: Data): Reader {
 }
 
 /** `unit` of Arrow counts 10^-3 seconds: 0 seconds, 1 milli, 2 micro, 3 nano. */
-function timestampReaderOf(data: Data): Reader {
+function timestampReaderOf(data: Data, realm: CellRealm): Reader {
   const { unit, timezone } = data.type as ArrowType & { unit: number; timezone: string | null };
   const { values } = data;
   const toMicros = (value: bigint) => (unit === 3 ? value / 1000n : value * 10n ** BigInt(6 - 3 * unit));
   if (timezone === null || timezone === undefined || timezone === '') {
     return (index) => localTimeText(toMicros(values[index]));
   }
-  return (index) => new Date(Math.floor(Number(toMicros(values[index])) / 1000));
+  return (index) => new realm.Date(Math.floor(Number(toMicros(values[index])) / 1000));
 }
 
-function mapReaderOf(data: Data): Reader {
+function mapReaderOf(data: Data, realm: CellRealm): Reader {
   const entries = data.children[0]!;
-  const key = readerOf(entries.children[0]!);
-  const value = readerOf(entries.children[1]!);
+  const key = readerOf(entries.children[0]!, realm);
+  const value = readerOf(entries.children[1]!, realm);
   return (index) =>
-    new Map(
+    new realm.Map(
       range(data.valueOffsets[index]!, data.valueOffsets[index + 1]!, (at) => [key(at), value(at)] as const),
     );
 }
 
-function structReaderOf(data: Data): Reader {
+function structReaderOf(data: Data, realm: CellRealm): Reader {
   const fields = (data.type as ArrowType & { children: readonly { name: string }[] }).children;
-  const readers = data.children.map(readerOf);
+  const readers = data.children.map((child) => readerOf(child, realm));
   return (index) =>
     Object.fromEntries(fields.map(({ name }, column) => [name, readers[column]!(index)] as const));
 }

@@ -1,0 +1,136 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FileSystem } from '../../../../client/fs/file-system.ts';
+import { rowsOfArrow } from '../../../../common/compute/arrow-rows.ts';
+import { resolveConfig } from '../../../../common/config.ts';
+import { silentLog } from '../../../../common/log.ts';
+import type { RddTask } from '../../../../common/rdd/rdd-task.ts';
+import { decodeValue } from '../../../../common/rdd/value-codec.ts';
+import { RddTaskRunner } from '../../../../executor/rdd/rdd-task-runner.ts';
+import type { ShuffleStore } from '../../../../executor/shuffle/shuffle-store.ts';
+import type { TaskContext, TaskOutcome } from '../../../../executor/task/task-runner.ts';
+import type { MapOutput } from '../../../../proto/gen/quarry/MapOutput.ts';
+import type { ShuffleInput } from '../../../../proto/gen/quarry/ShuffleInput.ts';
+
+export interface RanTask {
+  readonly values: readonly unknown[];
+  readonly outcome: TaskOutcome;
+  readonly metrics: TaskContext['metrics'];
+}
+
+/** A runner over files in memory and a shuffle store on this disk. */
+export class TaskRunnerFixture {
+  readonly files = new Map<string, Buffer>();
+  readonly outputs: MapOutput[] = [];
+  readonly runner: RddTaskRunner;
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+    this.runner = new RddTaskRunner(
+      {
+        node: 'dn1',
+        executorId: 'ex1',
+        config: resolveConfig({ 'executor.memoryLimitBytes': String(256 * 2 ** 20) }),
+        fileSystem: memoryFileSystem(this.files),
+        shuffle: this.#shuffle(),
+        temporaryDirectory: directory,
+        log: silentLog(),
+      },
+      { run: () => Promise.reject(new Error('no queries here')) },
+    );
+  }
+
+  static async open(): Promise<TaskRunnerFixture> {
+    return new TaskRunnerFixture(await mkdtemp(join(tmpdir(), 'quarry-rdd-')));
+  }
+
+  async close(): Promise<void> {
+    await this.runner.close();
+    await rm(this.#directory, { recursive: true });
+  }
+
+  async run(
+    task: RddTask,
+    options: { partition?: number; shuffles?: ShuffleInput[]; signal?: AbortSignal } = {},
+  ): Promise<RanTask> {
+    const values: unknown[] = [];
+    const metrics: TaskContext['metrics'] = {
+      localBytes: 0,
+      remoteBytes: 0,
+      cachedBytes: 0,
+      shuffleReadBytes: 0,
+      shuffleWriteBytes: 0,
+      rowsRead: 0,
+      rowsWritten: 0,
+      readNodes: new Set(),
+    };
+    const outcome = await this.runner.run({
+      request: {
+        id: { jobId: 'job-1', stage: 0, partition: options.partition ?? 0, attempt: 0 },
+        work: 'rdd',
+        rdd: Buffer.from(JSON.stringify(task)),
+        shuffles: options.shuffles ?? [],
+        outputPartitions: 0,
+      },
+      signal: options.signal ?? new AbortController().signal,
+      metrics,
+      emit: async (data) => {
+        for (const row of rowsOfArrow(data)) values.push(decodeValue(row['value'] as string));
+      },
+    });
+    return { values, outcome, metrics };
+  }
+
+  #shuffle(): ShuffleStore {
+    const pathOf = (name: string) => join(this.#directory, name);
+    let files = 0;
+    return {
+      temporaryPath: async () => pathOf(`output-${files++}`),
+      commit: async (id, path, layout) => ({
+        mapPartition: id.partition,
+        attempt: id.attempt,
+        executorId: 'ex1',
+        address: '',
+        file: path,
+        lengthBytes: (await readFile(path)).length,
+        rowCount: layout.rowCount,
+        tailOffsetBytes: layout.tailOffsetBytes,
+        segments: [...layout.segments],
+      }),
+      discard: (path) => rm(path, { force: true }),
+      readSegments: async ({ output, partitions, onBytes }) => {
+        const bytes = await readFile(output.file);
+        return partitions.map((partition) => {
+          const { offsetBytes, lengthBytes } = output.segments[partition]!;
+          onBytes?.(lengthBytes);
+          return bytes.subarray(offsetBytes, offsetBytes + lengthBytes);
+        });
+      },
+      openLocal: () => Promise.reject(new Error('not used')),
+      removeJob: () => Promise.resolve(),
+    };
+  }
+}
+
+/** Only what tasks call. Reads come in small pieces, so that lines cross them. */
+function memoryFileSystem(files: Map<string, Buffer>): FileSystem {
+  const fileSystem = {
+    locate: async (path: string) => ({ path, blocks: [{ locations: [{ hostLabel: 'dn1' }] }] }),
+    async *openLocated({ path }: { path: string }, { offset }: { offset: number }) {
+      const bytes = files.get(path)!;
+      for (let at = offset; at < bytes.length; at += 7) yield Buffer.from(bytes.subarray(at, at + 7));
+    },
+    create: async (path: string) => {
+      const pieces: Buffer[] = [];
+      return {
+        write: async (piece: Buffer) => void pieces.push(Buffer.from(piece)),
+        close: async () => void files.set(path, Buffer.concat(pieces)),
+        abort: async () => undefined,
+      };
+    },
+  };
+  return fileSystem as unknown as FileSystem;
+}
+
