@@ -94,6 +94,10 @@ export const CONFIG_KEYS = {
   'driver.connectPort': key(15_002, 'Spark Connect'),
   'driver.grpcPort': key(0, 'executors'),
   'driver.httpPort': key(4_040, 'jobs API'),
+  'driver.connectStreamBytesMax': key(
+    1024 * MiB,
+    'a result stream of Spark Connect is ended after that many bytes; clients reattach for the rest',
+  ),
   'driver.singleTaskMaxBytes': key(
     256 * MiB,
     'inputs up to that size run as one task; 0 turns that path off',

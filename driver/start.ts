@@ -1,0 +1,68 @@
+import { FileSystem } from '../client/fs/file-system.ts';
+import type { Config } from '../common/config.ts';
+import type { StartRole } from '../common/role.ts';
+import type { Seams } from '../common/seams/seams.ts';
+import { analyzerPlanner } from './connect/analyzer-planner.ts';
+import { ConnectServer } from './connect/connect-server.ts';
+import { ConnectService } from './connect/connect-service.ts';
+import { ExtensionTable } from './connect/extensions.ts';
+import { warmUp } from './connect/warm-up.ts';
+import { serveHttp } from './http/http-door.ts';
+import { startCompute } from './schedule/start-compute.ts';
+import type { Compute } from './schedule/compute.ts';
+import { SessionTable } from './session/session-table.ts';
+
+/** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
+export const start: StartRole = async (options, config, seams) => {
+  const host = config['bind.host'];
+  const fileSystem = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
+  const executorDoor = seams.rpc.createServer();
+  const compute = startCompute({ config, seams, fileSystem, server: executorDoor });
+  const sessions = new SessionTable({
+    clock: seams.clock,
+    resolveFiles: (source) => compute.files.resolve(source),
+  });
+  const connect = connectServer(compute, sessions, config, seams);
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async () => {
+    // Sessions first: their executions end, and with them the streams that a graceful end would wait for.
+    sessions.close();
+    await Promise.all(opened.map((door) => door.close()));
+    await compute.close();
+    await fileSystem.close();
+  };
+  try {
+    const grpc = await executorDoor.listen(`${host}:${config['driver.grpcPort']}`);
+    opened.push(executorDoor);
+    const connectAddress = await connect.listen(`${host}:${config['driver.connectPort']}`);
+    opened.push(connect);
+    const http = await serveHttp(compute, host, config['driver.httpPort']);
+    opened.push(http);
+    const warming = warmUp(seams.clock);
+    opened.push({ close: async () => warming.cancel() });
+    return { addresses: { connect: connectAddress, grpc, http: http.address }, close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+};
+
+function connectServer(
+  compute: Compute,
+  sessions: SessionTable,
+  config: Config,
+  seams: Seams,
+): ConnectServer {
+  const service = new ConnectService({
+    sessions,
+    clock: seams.clock,
+    planner: analyzerPlanner,
+    queries: compute.queries,
+    extensions: new ExtensionTable(),
+  });
+  return new ConnectServer({
+    service,
+    log: seams.log,
+    streamBytesMax: config['driver.connectStreamBytesMax'],
+  });
+}
