@@ -156,16 +156,13 @@ export class Datanode {
 
   async #serve(): Promise<void> {
     const { dataAddress, grpcAddress, unixSocket, nodeId } = this.#options;
-    const pool = () => blockPoolId(this.#superblock.clusterId);
     this.#dataServer = await startDataServer({
       seams: this.#seams,
       config: this.#config,
       store: this.#store,
       nodeId,
       // On the very first start the cluster's id comes with the registration, which needs this server's address.
-      get poolId() {
-        return pool();
-      },
+      poolId: () => blockPoolId(this.#superblock.clusterId),
       listenAddress: dataAddress,
       unixSocket,
       onReplica: (change) => this.#onReplica(change),

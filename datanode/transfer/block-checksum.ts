@@ -44,7 +44,7 @@ async function digest(
   op: OpBlockChecksum,
 ): Promise<{ count: number; md5: Buffer }> {
   const { block } = op.header;
-  checkBlock(block, poolId);
+  checkBlock(block, poolId());
   const replica = store.replica(block.blockId);
   if (
     replica === undefined ||

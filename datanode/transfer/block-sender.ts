@@ -68,7 +68,7 @@ function reportCorrupt(context: TransferContext, replica: Replica, thrown: unkno
 /** Errors: BLOCK_NOT_FOUND (none, an older one, or a copy that is not complete), INVALID_ARGUMENT. */
 function readableReplica({ store, poolId }: TransferContext, op: OpReadBlock): Replica {
   const { block } = op.header.baseHeader;
-  checkBlock(block, poolId);
+  checkBlock(block, poolId());
   const replica = store.replica(block.blockId);
   if (
     replica === undefined ||

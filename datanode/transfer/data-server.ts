@@ -7,6 +7,8 @@ import type { BlockStore, Replica } from '../store/block-store.ts';
 import { PacketBuffers } from './packet-buffers.ts';
 import { serveConnection, type StreamGate } from './connection.ts';
 
+const CLOSE_WAIT_MS = 3_000;
+
 export interface TransferEvent {
   /** RECEIVING: opened for writing. RECEIVED: finalized, durable. CORRUPT: its bytes did not match their checksums when they were read. */
   readonly kind: 'RECEIVING' | 'RECEIVED' | 'CORRUPT';
@@ -19,8 +21,8 @@ export interface TransferContext {
   readonly config: Config;
   readonly store: BlockStore;
   readonly nodeId: string;
-  /** `blockPoolId(clusterId)`; requests for another pool are refused. */
-  readonly poolId: string;
+  /** `blockPoolId(clusterId)`; requests for another pool are refused. A call, because the first registration brings the cluster's id. */
+  readonly poolId: () => string;
   /** Called at once, before the peer gets its answer. */
   readonly onReplica: (event: TransferEvent) => void;
   readonly packetBuffers: PacketBuffers;
@@ -89,7 +91,10 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
     async close() {
       for (const wire of serving.keys()) wire.destroy();
       await Promise.all(listeners.map((listener) => listener.close()));
-      await Promise.all(serving.values());
+      // A store that hangs must not keep the process.
+      const waited = new AbortController();
+      await Promise.race([Promise.all(serving.values()), seams.clock.sleep(CLOSE_WAIT_MS, waited.signal)]);
+      waited.abort();
     },
   };
 }

@@ -12,7 +12,7 @@ import { checkBlock } from './refusal.ts';
  */
 export async function openReplica(context: TransferContext, op: OpWriteBlock): Promise<Replica> {
   const { block } = op.header.baseHeader;
-  checkBlock(block, context.poolId);
+  checkBlock(block, context.poolId());
   const { type, bytesPerChecksum } = op.requestedChecksum;
   if (type !== CHECKSUM_CRC32C || bytesPerChecksum !== BYTES_PER_CHECKSUM) {
     throw new QuarryError(

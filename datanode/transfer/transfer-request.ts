@@ -17,12 +17,12 @@ export async function answerTransfer(
   const onClose = () => cancelled.abort();
   wire.stream.once('close', onClose);
   try {
-    checkBlock(block, context.poolId);
+    checkBlock(block, context.poolId());
     await copyBlock(context.seams, context.store, {
       block: { ...block, lengthBytes: block.numBytes },
       targets: op.targets.map(decodeTarget),
       clientName: op.header.clientName,
-      poolId: context.poolId,
+      poolId: context.poolId(),
       // A writer is waiting.
       bytesPerSecond: 0,
       config: context.config,

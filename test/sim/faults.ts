@@ -36,14 +36,22 @@ const cutLink: Fault = {
   name: 'cut link',
   async strike(cluster) {
     const a = cluster.random.pick(cluster.datanodes);
-    const b = cluster.random.pick(['namenode', ...cluster.clients, ...cluster.datanodes.filter((name) => name !== a)]);
+    const b = cluster.random.pick([
+      'namenode',
+      ...cluster.clients,
+      ...cluster.datanodes.filter((name) => name !== a),
+    ]);
     cluster.world.network.cut(a, b);
     await cluster.pause(100, 6_000);
     cluster.world.network.heal();
   },
 };
 
-function weather(name: string, key: 'dropProbability' | 'duplicateProbability' | 'delayProbability' | 'resetProbability', most: number): Fault {
+function weather(
+  name: string,
+  key: 'dropProbability' | 'duplicateProbability' | 'delayProbability' | 'resetProbability',
+  most: number,
+): Fault {
   return {
     name,
     async strike(cluster) {

@@ -159,15 +159,13 @@ export class SimNetwork {
         if (done || !local.isAlive()) return;
         done = true;
         timer.cancel();
+        signal?.removeEventListener('abort', aborted);
         run();
       };
+      const aborted = () => end(() => reject(new QuarryError('INTERRUPTED', 'cancelled')));
+      signal?.addEventListener('abort', aborted);
       const timer = this.#time.at(timeoutMs, () =>
         end(() => reject(new QuarryError('DEADLINE', `no answer from ${address} in time`))),
-      );
-      signal?.addEventListener(
-        'abort',
-        () => end(() => reject(new QuarryError('INTERRUPTED', 'cancelled'))),
-        { once: true },
       );
       const answer = (outcome: { bytes: Buffer } | { error: QuarryError }) => {
         const backMs = this.travelMs(nodeOf(address), local.node);

@@ -43,7 +43,7 @@ export class TransferCluster {
         config: this.config,
         store,
         nodeId: id,
-        poolId: blockPoolId('c1'),
+        poolId: () => blockPoolId('c1'),
         listenAddress: 'dn:0',
         unixSocket: '',
         onReplica: (event) => events.push(event),
