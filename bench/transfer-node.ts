@@ -54,7 +54,7 @@ const server = await startDataServer({
   config: resolveConfig({ 'client.ackTimeoutMs': '10000' }),
   store,
   nodeId: 'dn1',
-  poolId: 'BP-bench',
+  poolId: () => 'BP-bench',
   listenAddress: '127.0.0.1:0',
   unixSocket: '',
   onReplica: () => undefined,
