@@ -16,14 +16,7 @@ export interface Attribute {
  * A value of a literal: bigint for long, text for decimal, bigint microseconds for times and day-time intervals, days
  * for dates, months for year-month intervals; a list for arrays and structs, a list of [key, value] for maps.
  */
-export type LiteralValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | readonly LiteralValue[];
+export type LiteralValue = null | boolean | number | bigint | string | Uint8Array | readonly LiteralValue[];
 
 /** A resolved expression. Every node knows its type; column references are by attribute id alone. */
 export type Expression =

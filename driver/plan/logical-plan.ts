@@ -27,6 +27,10 @@ export type LogicalPlan =
       readonly partitionColumnCount: number;
       /** The files' own schema, for columns that `output` renames or a later schema lacks. */
       readonly fileSchema: StructType;
+      /** Names inside the files by attribute id, where `output` calls a column otherwise. */
+      readonly fileColumns?: ReadonlyMap<number, string>;
+      /** Which of `partitionValues` the partition columns of a pruned `output` are; all in order when absent. */
+      readonly partitionIndexes?: readonly number[];
     }
   | {
       readonly kind: 'local';
@@ -50,6 +54,8 @@ export type LogicalPlan =
       readonly output: readonly Attribute[];
       readonly input: LogicalPlan;
       readonly columns: readonly NamedExpression[];
+      /** Columns of `input` that a USING join leaves out but that can still be named: `df2.id` after `df1.join(df2, 'id')`. */
+      readonly hidden?: readonly Attribute[];
     }
   | {
       readonly kind: 'filter';

@@ -1,5 +1,5 @@
 import type { JoinType } from './logical-plan.ts';
-import type { LiteralValue } from './expression.ts';
+import type { Attribute, LiteralValue } from './expression.ts';
 import type { SparkType, StructType } from './spark-type.ts';
 
 /** What a client or a SQL text says, before names and types are known. Both doors make this form; the analyzer reads only this. */
@@ -52,6 +52,8 @@ export type UnresolvedExpression =
       /** The left side of IN. */
       readonly values: readonly UnresolvedExpression[];
     }
+  /** A column that is known already: what a star or a position in ORDER BY stands for. */
+  | { readonly kind: 'resolved'; readonly attribute: Attribute }
   /** A sort order where an expression stands; the analyzer takes it apart in `sort` and refuses it elsewhere. */
   | { readonly kind: 'order'; readonly order: UnresolvedOrder };
 
@@ -73,6 +75,12 @@ export type WindowBound = 'unbounded' | 'current-row' | UnresolvedExpression;
 
 export type GroupType = 'group-by' | 'rollup' | 'cube' | 'grouping-sets' | 'pivot';
 
+/** Values for `:name` and `?` in a SQL text. */
+export interface SqlParameters {
+  readonly named: Readonly<Record<string, UnresolvedExpression>>;
+  readonly positional: readonly UnresolvedExpression[];
+}
+
 /** A relation, with the client's plan id: attributes that name a data frame carry it. */
 export type UnresolvedRelation = UnresolvedNode & { readonly planId: number | undefined };
 
@@ -85,6 +93,11 @@ export type UnresolvedNode =
       readonly schema: string | undefined;
     }
   | { readonly kind: 'table'; readonly name: readonly string[] }
+  | {
+      readonly kind: 'sql';
+      readonly text: string;
+      readonly parameters: SqlParameters;
+    }
   | { readonly kind: 'local'; readonly arrowIpc: Uint8Array | undefined; readonly schema: string | undefined }
   | { readonly kind: 'cached-local'; readonly hash: string }
   | { readonly kind: 'chunked-local'; readonly dataHashes: readonly string[]; readonly schemaHash: string }

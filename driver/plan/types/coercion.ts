@@ -24,7 +24,7 @@ export function arrayOf(element: SparkType, containsNull = true): SparkType {
   return { kind: 'array', element, containsNull };
 }
 
-export function isIntegral(type: SparkType): type is Extract<SparkType, { kind: IntegralKind }> {
+export function isIntegral(type: SparkType): type is SparkType & { readonly kind: IntegralKind } {
   return (INTEGRAL as readonly string[]).includes(type.kind);
 }
 
@@ -50,8 +50,7 @@ export function sameType(a: SparkType, b: SparkType): boolean {
       b.kind === 'struct' &&
       a.fields.length === b.fields.length &&
       a.fields.every(
-        (field, index) =>
-          field.name === b.fields[index]!.name && sameType(field.type, b.fields[index]!.type),
+        (field, index) => field.name === b.fields[index]!.name && sameType(field.type, b.fields[index]!.type),
       )
     );
   }

@@ -1,0 +1,2 @@
+import { FunctionFamily } from './function-spec.ts';
+export const lambdas = new FunctionFamily();

@@ -1,0 +1,2 @@
+import { FunctionFamily } from './function-spec.ts';
+export const math = new FunctionFamily();

@@ -1,0 +1,5 @@
+import type { LogicalPlan } from './logical-plan.ts';
+
+export function optimize(plan: LogicalPlan): LogicalPlan {
+  return plan;
+}
