@@ -186,7 +186,7 @@ export class BlockMap {
     const look = (word: number) => {
       if (word === 0) return;
       if ((word & (CORRUPT | INVALIDATED)) === 0) good++;
-      else if (word & CORRUPT) corrupt = true;
+      else if ((word & INVALIDATED) === 0) corrupt = true;
     };
     for (let at = row * INLINE; at < (row + 1) * INLINE; at++) look(this.#replicas[at]!);
     this.#overflow.get(row)?.forEach(look);

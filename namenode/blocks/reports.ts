@@ -6,7 +6,7 @@ import type { ReportReplyInput } from '../../proto/gen/quarry/ReportReply.ts';
 import type { Transaction } from '../namespace/transaction.ts';
 import { type Datanode, labelOf } from '../nodes/datanode-table.ts';
 import type { State } from '../state.ts';
-import { CORRUPT, DURABLE, VERIFIED } from './block-map.ts';
+import { CORRUPT, DURABLE, INVALIDATED, VERIFIED } from './block-map.ts';
 import { reviewBlock } from './review.ts';
 
 /** A full report may have been made that long before its first part arrived; events since then are newer than it. */
@@ -101,9 +101,12 @@ function endFullReport(state: State, tx: Transaction, node: Datanode): void {
   node.reported = true;
   for (const row of state.blocks.rowsOn(node.index)) {
     const blockId = state.blocks.id(row);
-    if (isCurrent(blockId)) continue;
-    state.blocks.dropReplica(row, node.index);
-    reviewBlock(state, blockId, tx.time.monoMs);
+    const stays = isCurrent(blockId);
+    if (!stays) state.blocks.dropReplica(row, node.index);
+    // Nothing was trimmed while this node had not reported.
+    if (!stays || state.blocks.goodReplicas(row).length > state.blocks.target(row)) {
+      reviewBlock(state, blockId, tx.time.monoMs);
+    }
   }
   for (const blockId of node.orphans.keys()) if (!isCurrent(blockId)) node.orphans.delete(blockId);
   for (const { blockId } of state.deletions.of(node.id)) {
@@ -175,6 +178,8 @@ export function placeFinalized(
     blocks.setReplica(row, node.index, before | CORRUPT);
     return;
   }
+  // A straggler's deletion was ordered for what this replica has replaced.
+  if ((before & INVALIDATED) === 0) node.invalidations.delete(blocks.id(row));
   // A verified replica is damaged no more: it was written anew.
   const kept = replica.flags & VERIFIED ? before & ~CORRUPT : before;
   blocks.setReplica(row, node.index, kept | replica.flags | (replica.durable ? DURABLE : 0));

@@ -128,7 +128,12 @@ export function complete(state: State, tx: Transaction, request: CompleteRequest
   const closed = fileById(tx, request);
   if (!closed.inode.underConstruction && state.leases.holderOf(closed.inode.id) === undefined) {
     const last = lastBlock(tx, closed.inode);
-    if ((last?.id ?? 0) !== (request.last?.blockId ?? 0)) throw notTheLast(request.last?.blockId ?? 0);
+    if (!isSameBlock(last, request.last)) {
+      throw new QuarryError(
+        'LEASE_LOST',
+        `${request.path} was closed with other content than this: another writer, or a recovery, was faster`,
+      );
+    }
     return { complete: true, durableReplicas: durableReplicas(state, tx, closed.inode) };
   }
   const entry = openFile(state, tx, request.caller, request);
@@ -144,6 +149,15 @@ export function complete(state: State, tx: Transaction, request: CompleteRequest
     return { complete: false, durableReplicas: durable };
   closeFile(state, tx, entry, inode);
   return { complete: true, durableReplicas: durable };
+}
+
+function isSameBlock(block: BlockRecord | undefined, final: FinalBlock | null): boolean {
+  if (block === undefined || final === null) return block === undefined && final === null;
+  return (
+    block.id === final.blockId &&
+    block.stamp === final.generationStamp &&
+    block.lengthBytes === final.lengthBytes
+  );
 }
 
 /** min(replication, 2), or as many nodes as the cluster has ever had when that is one. */

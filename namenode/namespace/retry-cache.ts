@@ -48,7 +48,7 @@ export class RetryCache {
       if (found.op === op && found.argumentHash === argumentHash) return found;
       throw new QuarryError(
         'CALL_ID_REUSED',
-        `call ${call.callId} was ${found.op} before and is another ${op} now: a new call takes a new call id`,
+        `call id ${call.callId} was used for a ${found.op} with other arguments: a new call takes a new id`,
       );
     }
     return undefined;
