@@ -8,13 +8,13 @@ import type { Seams } from '../common/seams/seams.ts';
 import { BlockCache } from './cache/block-cache.ts';
 import { chooseCacheDirectory } from './cache/cache-directory.ts';
 import { KernelPool } from './kernel/kernel-pool.ts';
+import { RddTaskRunner } from './rdd/rdd-task-runner.ts';
 import { Registration } from './registration.ts';
 import { FileRangeSource } from './scan/file-range-source.ts';
 import { ScanReader } from './scan/scan-reader.ts';
 import { DiskShuffleStore } from './shuffle/disk-shuffle-store.ts';
 import { ShuffleClient } from './shuffle/shuffle-client.ts';
 import { ShuffleServer } from './shuffle/shuffle-server.ts';
-import { NoRddRunner } from './task/no-rdd-runner.ts';
 import { SqlTaskRunner } from './task/sql-task-runner.ts';
 import type { ExecutorEnvironment } from './task/task-runner.ts';
 import { TaskServer } from './task/task-server.ts';
@@ -50,10 +50,8 @@ export const start: StartRole = async (options, config, seams) => {
     temporaryDirectory,
   });
   const source = new FileRangeSource(environment.fileSystem, options.node);
-  const runners = {
-    sql: new SqlTaskRunner(environment, kernels, new ScanReader(cache, source, options.node)),
-    rdd: new NoRddRunner(),
-  };
+  const sql = new SqlTaskRunner(environment, kernels, new ScanReader(cache, source, options.node));
+  const runners = { sql, rdd: new RddTaskRunner(environment, sql) };
   const tasks = new TaskServer(environment, runners);
   const server = seams.rpc.createServer();
   tasks.register(server);

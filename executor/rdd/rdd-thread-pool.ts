@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { TaskChannel } from './task-channel.ts';
 import type { RddTask } from '../../common/rdd/rdd-task.ts';
@@ -17,7 +17,7 @@ const IDLE_MS = 60_000;
 /** Threads for user code. A task has one to itself; cancelling it ends the thread, whatever the code is doing. */
 export class RddThreadPool {
   readonly #options: RddThreadPoolOptions;
-  #pool: Piscina | undefined;
+  #pool: Promise<Piscina> | undefined;
 
   constructor(options: RddThreadPoolOptions) {
     this.#options = options;
@@ -32,7 +32,7 @@ export class RddThreadPool {
     const job = { task, port: channel.port, sent: channel.sent };
     let outcome: WorkerOutcome;
     try {
-      outcome = (await this.#start().run(job, { transferList: [channel.port], signal })) as WorkerOutcome;
+      outcome = (await (await this.#start()).run(job, { transferList: [channel.port], signal })) as WorkerOutcome;
     } catch (thrown) {
       throw threadFailure(thrown, signal, this.#options.memoryBytesMax);
     }
@@ -41,25 +41,30 @@ export class RddThreadPool {
   }
 
   async close(): Promise<void> {
-    await this.#pool?.destroy();
+    await (await this.#pool)?.destroy();
   }
 
-  /** Threads start with the first RDD task: an executor that runs queries only has none. */
-  #start(): Piscina {
-    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-    this.#pool ??= new Piscina({
-      filename: fileURLToPath(new URL(`./rdd-worker.${extension}`, import.meta.url)),
-      // From the sources, as in tests, a thread needs the loader that its process has.
-      ...(extension === 'ts' ? { execArgv: ['--import', 'tsx'] } : {}),
-      minThreads: 0,
-      maxThreads: this.#options.threadsMax,
-      idleTimeout: IDLE_MS,
-      // Nothing of the executor's environment is the business of user code.
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(this.#options.memoryBytesMax / 2 ** 20) },
-    });
+  /** Threads and their library come with the first RDD task: an executor that runs queries only has none. */
+  #start(): Promise<Piscina> {
+    this.#pool ??= openPool(this.#options);
     return this.#pool;
   }
+}
+
+async function openPool({ threadsMax, memoryBytesMax }: RddThreadPoolOptions): Promise<Piscina> {
+  const { Piscina } = await import('piscina');
+  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  return new Piscina({
+    filename: fileURLToPath(new URL(`./rdd-worker.${extension}`, import.meta.url)),
+    // From the sources, as in tests, a thread needs the loader that its process has.
+    ...(extension === 'ts' ? { execArgv: ['--import', 'tsx'] } : {}),
+    minThreads: 0,
+    maxThreads: threadsMax,
+    idleTimeout: IDLE_MS,
+    // Nothing of the executor's environment is the business of user code.
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytesMax / 2 ** 20) },
+  });
 }
 
 function threadFailure(thrown: unknown, signal: AbortSignal, memoryBytesMax: number): QuarryError {

@@ -2,7 +2,6 @@ import { assert, unreachable } from '../../common/assert.ts';
 import type { RddSink } from '../../common/rdd/rdd-task.ts';
 import type { FileWriter } from '../../client/fs/file-writer.ts';
 import type { ExecutorEnvironment, TaskContext, TaskOutcome } from '../task/task-runner.ts';
-import { arrowOfLines } from './arrow-lines.ts';
 import { ShuffleOutput } from './shuffle-output.ts';
 
 /** Where a task's records go. `finish` after all of them, or `discard`. */
@@ -38,7 +37,9 @@ const nothing = {
   discard: async () => undefined,
 } as const;
 
-function rowsOutput(context: TaskContext): TaskOutput {
+/** Arrow's library is loaded by the first task that answers rows. */
+async function rowsOutput(context: TaskContext): Promise<TaskOutput> {
+  const { arrowOfLines } = await import('./arrow-lines.ts');
   return {
     ...nothing,
     rows: (lines, rowCount) => context.emit(arrowOfLines(lines, rowCount), rowCount),
