@@ -61,11 +61,18 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
   }
   mkdirSync(directory, { recursive: true });
   const launch = new Launch(directory, options);
+  // Ctrl-C while it starts must leave nothing running either.
+  const interrupted = () => void launch.abandon().then(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
   try {
     return await launch.run();
   } catch (thrown) {
     await launch.abandon();
     throw explain(thrown, options.ports);
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
   }
 }
 

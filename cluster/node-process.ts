@@ -20,7 +20,7 @@ export class NodeProcess {
   readonly name: string;
   readonly #child: ChildProcess;
   readonly #log: string;
-  readonly #exited: Promise<void>;
+  readonly #exited: Promise<string>;
 
   constructor(directory: string, role: Role, name: string) {
     this.name = name;
@@ -34,7 +34,9 @@ export class NodeProcess {
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     });
     closeSync(log);
-    this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+    this.#exited = new Promise((resolve) =>
+      this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)),
+    );
   }
 
   get pid(): number {
@@ -48,9 +50,10 @@ export class NodeProcess {
         reject(new QuarryError('INTERNAL', `${this.name} ${why}; the end of its log:\n${this.#logTail()}`));
       const timer = setTimeout(() => fail(`was not ready within ${timeoutMs} ms`), timeoutMs);
       this.#child.once('error', (cause) => fail(`could not be started: ${cause.message}`));
-      this.#child.once('exit', (code, signal) => {
+      // It may have ended long before it was told its options.
+      void this.#exited.then((how) => {
         clearTimeout(timer);
-        fail(`ended before it was ready (${signal ?? `exit code ${code}`})`);
+        fail(`ended before it was ready (${how})`);
       });
       this.#child.once('message', (received) => {
         clearTimeout(timer);
@@ -64,7 +67,7 @@ export class NodeProcess {
 
   /** Calls back when the process has ended, with what ended it. */
   onExit(listener: (how: string) => void): void {
-    this.#child.once('exit', (code, signal) => listener(signal ?? `exit code ${code}`));
+    void this.#exited.then(listener);
   }
 
   /** Lets the launcher end while the process goes on. */
