@@ -7,7 +7,7 @@ import { type ConnectionPool, connectionPool } from './connection-pool.ts';
 import { type BlockOpResponse, blockOpResponse, clientReadStatus, opReadBlock } from './messages.ts';
 import { type BlockName, encodeOperation, operationHeader } from './operation.ts';
 import { type Packet, readPacket } from './packet.ts';
-import { CHECKSUM_CRC32C, CHECKSUM_NULL, OP, protocolViolation, STATUS, statusName } from './protocol.ts';
+import { CHECKSUM_CRC32C, CHECKSUM_NULL, OP, protocolViolation, refusalError, STATUS } from './protocol.ts';
 import type { Wire } from './wire.ts';
 
 export interface BlockReadRequest {
@@ -82,7 +82,7 @@ function checksumKind({ address, block }: BlockReadRequest, answer: BlockOpRespo
         : answer.status === STATUS.ERROR_CHECKSUM
           ? 'BLOCK_CORRUPT'
           : 'PEER_UNREACHABLE';
-    const reason = answer.message || statusName(answer.status);
+    const reason = refusalError(answer.message).message;
     throw new QuarryError(code, `${address} does not serve block ${block.blockId}: ${reason}`, {
       details: { address, blockId: block.blockId },
     });

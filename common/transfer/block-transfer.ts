@@ -8,7 +8,7 @@ import {
   operationHeader,
   type TransferTarget,
 } from './operation.ts';
-import { OP, STATUS, statusName } from './protocol.ts';
+import { OP, refusalError, STATUS } from './protocol.ts';
 import { Wire } from './wire.ts';
 
 export interface BlockTransferRequest {
@@ -47,7 +47,7 @@ export async function transferBlock(
     ]);
     const answer = blockOpResponse.decode(await wire.readDelimited(request.timeoutMs));
     if (answer.status !== STATUS.SUCCESS) {
-      const reason = answer.message || statusName(answer.status);
+      const reason = refusalError(answer.message).message;
       throw new QuarryError(
         'PIPELINE_FAILED',
         `${request.address} did not copy block ${request.block.blockId}: ${reason}`,

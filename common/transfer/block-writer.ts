@@ -1,6 +1,6 @@
 import { BYTES_PER_CHECKSUM } from '../checksum.ts';
 import { PACKET_BYTES_MAX } from '../limits.ts';
-import { hasCode, QuarryError } from '../quarry-error.ts';
+import { QuarryError } from '../quarry-error.ts';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../seams/clock.ts';
 import type { Seams } from '../seams/seams.ts';
@@ -14,7 +14,7 @@ import {
 } from './operation.ts';
 import { PacketPipeline } from './packet-pipeline.ts';
 import { pipelineError } from './pipeline-error.ts';
-import { CHECKSUM_CRC32C, OP, STAGE, STATUS, type WriteStage } from './protocol.ts';
+import { CHECKSUM_CRC32C, OP, refusalError, STAGE, STATUS, type WriteStage } from './protocol.ts';
 import { Wire } from './wire.ts';
 
 export interface BlockWriteRequest {
@@ -41,7 +41,7 @@ export interface BlockWriteRequest {
 
 /**
  * Writes one block through a pipeline. Errors of every call: PIPELINE_FAILED, BLOCK_CORRUPT (a datanode received bytes
- * that do not match their checksums), DEADLINE, INTERRUPTED; `details` has failedNode and failedIndex (into the targets)
+ * that do not match their checksums), DEADLINE, NO_SPACE, INTERRUPTED; `details` has failedNode and failedIndex (into the targets)
  * when it is known which hop failed. After an error the writer is dead; `unacked` has what a next one must send.
  */
 export interface BlockWriter {
@@ -90,7 +90,7 @@ function setupTimeoutMs({ connectTimeoutMs, ackTimeoutMs }: BlockWriteRequest): 
 /** A hop's error when the pipeline is being opened: the first one's, unless it says that it was the next. */
 function firstHopError(request: BlockWriteRequest, thrown: unknown): QuarryError {
   if (request.signal?.aborted) return new QuarryError('INTERRUPTED', 'the write was interrupted');
-  if (hasCode(thrown, 'PIPELINE_FAILED', 'BLOCK_CORRUPT')) return thrown;
+  if (thrown instanceof QuarryError && 'failedIndex' in thrown.details) return thrown;
   return pipelineError(request.targets, 0, QuarryError.from(thrown));
 }
 
@@ -145,8 +145,7 @@ function refusal(
   answer: { firstBadLink?: string; message?: string },
 ): QuarryError {
   const named = request.targets.findIndex((target, i) => i > 0 && target.address === answer.firstBadLink);
-  const cause = new QuarryError('PIPELINE_FAILED', answer.message || 'it gave no reason');
-  return pipelineError(request.targets, Math.max(0, named), cause, status);
+  return pipelineError(request.targets, Math.max(0, named), refusalError(answer.message), status);
 }
 
 /** Close recovery finalizes during the setup: there is nothing left to send. */

@@ -1,4 +1,5 @@
-import { QuarryError } from '../quarry-error.ts';
+import type { ErrorCode } from '../error-codes.ts';
+import { hasCode, QuarryError } from '../quarry-error.ts';
 import type { TransferTarget } from './operation.ts';
 import { STATUS, statusName } from './protocol.ts';
 
@@ -10,12 +11,7 @@ export function pipelineError(
   status?: number,
 ): QuarryError {
   const target = targets[failedIndex];
-  const code =
-    status === STATUS.ERROR_CHECKSUM
-      ? 'BLOCK_CORRUPT'
-      : cause.code === 'DEADLINE'
-        ? 'DEADLINE'
-        : 'PIPELINE_FAILED';
+  const code = codeOf(cause, status);
   const where = target === undefined ? 'a datanode' : `${target.id} (${target.address})`;
   return new QuarryError(code, `${where} failed in the pipeline: ${cause.message}`, {
     cause,
@@ -24,4 +20,9 @@ export function pipelineError(
       ...(status === undefined ? {} : { status: statusName(status) }),
     },
   });
+}
+
+function codeOf(cause: QuarryError, status: number | undefined): ErrorCode {
+  if (status === STATUS.ERROR_CHECKSUM) return 'BLOCK_CORRUPT';
+  return hasCode(cause, 'DEADLINE', 'NO_SPACE') ? cause.code : 'PIPELINE_FAILED';
 }

@@ -59,3 +59,16 @@ export function blockPoolId(clusterId: string): string {
 export function protocolViolation(what: string): QuarryError {
   return new QuarryError('PEER_UNREACHABLE', `the peer does not speak DataTransferProtocol: ${what}`);
 }
+
+/** An error as the text of a refusal. Statuses are few; the code in front lets Quarry's own clients tell a full disk from a broken one. */
+export function refusalText(error: QuarryError): string {
+  return `${error.code}: ${error.message}`;
+}
+
+/** The error behind a refusal; PIPELINE_FAILED when its text is not one of `refusalText`. */
+export function refusalError(text: string | undefined): QuarryError {
+  const [, code, message] = /^([A-Z_]+): (.*)$/s.exec(text ?? '') ?? [];
+  if (code === undefined || message === undefined)
+    return new QuarryError('PIPELINE_FAILED', text || 'it gave no reason');
+  return QuarryError.fromWire({ code, message });
+}

@@ -2,7 +2,13 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import { blockOpResponse, type OpWriteBlock, opWriteBlock } from '../../common/transfer/messages.ts';
 import { decodeTarget, encodeOperation } from '../../common/transfer/operation.ts';
 import { decodePipelineAck, firstFailure } from '../../common/transfer/pipeline-ack.ts';
-import { HEARTBEAT_SEQNO, OP, protocolViolation, STATUS } from '../../common/transfer/protocol.ts';
+import {
+  HEARTBEAT_SEQNO,
+  OP,
+  protocolViolation,
+  refusalText,
+  STATUS,
+} from '../../common/transfer/protocol.ts';
 import { Wire } from '../../common/transfer/wire.ts';
 import type { TransferContext } from './data-server.ts';
 
@@ -61,7 +67,7 @@ export class Mirror {
       }
     } catch (thrown) {
       wire?.destroy();
-      return new MirrorRefused(STATUS.ERROR, address, QuarryError.from(thrown).message);
+      return new MirrorRefused(STATUS.ERROR, address, refusalText(QuarryError.from(thrown)));
     }
     // Its signs of life come four times within the client's patience.
     return new Mirror(wire, ackTimeoutMs * 0.75);

@@ -1,6 +1,6 @@
 import { QuarryError } from '../../common/quarry-error.ts';
 import { type BlockOpResponse, blockOpResponse, type PoolBlock } from '../../common/transfer/messages.ts';
-import { protocolViolation, STATUS } from '../../common/transfer/protocol.ts';
+import { protocolViolation, refusalText, STATUS } from '../../common/transfer/protocol.ts';
 import type { Wire } from '../../common/transfer/wire.ts';
 
 /** The status that tells a client what to do with an error of this node. */
@@ -23,7 +23,7 @@ export function refusalStatus(error: QuarryError): number {
 
 export function refuse(wire: Wire, thrown: unknown, firstBadLink = ''): void {
   const error = QuarryError.from(thrown);
-  respond(wire, { status: refusalStatus(error), message: error.message, firstBadLink });
+  respond(wire, { status: refusalStatus(error), message: refusalText(error), firstBadLink });
 }
 
 export function respond(wire: Wire, response: BlockOpResponse): void {

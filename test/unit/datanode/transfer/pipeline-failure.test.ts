@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { QuarryError } from '../../../../common/quarry-error.ts';
+import { QuarryError } from '../../../../common/quarry-error.ts';
 import type { BlockWriter } from '../../../../common/transfer/block-writer.ts';
 import { someBytes, STAMP, TransferCluster } from './transfer-cluster.ts';
 
@@ -117,6 +117,16 @@ describe('a failing pipeline', () => {
     await cluster.nodes[hop]!.store.create(7, STAMP, 'RBW');
     const error = await failureOf(cluster.writer(7));
     expect(error.details).toMatchObject({ failedIndex: hop, status: 'ERROR_EXISTS' });
+  });
+
+  it.each([0, 1, 2])('names node %i that is full', async (hop) => {
+    cluster.nodes[hop]!.store.create = () => Promise.reject(new QuarryError('NO_SPACE', 'the disk is full'));
+    const error = await failureOf(cluster.writer(7));
+    expect(error).toMatchObject({
+      code: 'NO_SPACE',
+      details: { failedNode: `dn${hop + 1}`, failedIndex: hop },
+    });
+    expect(error.message).toContain('the disk is full');
   });
 
   it.each([0, 1, 2])('names node %i whose disk fails', async (hop) => {

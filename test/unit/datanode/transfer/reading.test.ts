@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { QuarryError } from '../../../../common/quarry-error.ts';
 import { silentLog } from '../../../../common/log.ts';
 import { SystemNet } from '../../../../common/seams/system-net.ts';
 import { openBlockReader } from '../../../../common/transfer/block-reader.ts';
@@ -13,6 +15,7 @@ import { readPacket } from '../../../../common/transfer/packet.ts';
 import { OP, STATUS } from '../../../../common/transfer/protocol.ts';
 import { Wire } from '../../../../common/transfer/wire.ts';
 import { startDataServer } from '../../../../datanode/transfer/data-server.ts';
+import { MemoryBlockStore } from './memory-block-store.ts';
 import { someBytes, STAMP, TransferCluster } from './transfer-cluster.ts';
 
 const DATA = someBytes(3_000_000);
@@ -67,7 +70,6 @@ describe('reading', () => {
     node().store.read = async function* (blockId, offset, length) {
       for await (const chunk of read(blockId, offset, length)) {
         if (chunk.offsetBytes > 1_000_000) {
-          const { QuarryError } = await import('../../../../common/quarry-error.ts');
           throw new QuarryError('BLOCK_CORRUPT', 'the header does not match');
         }
         yield chunk;
@@ -154,7 +156,6 @@ describe('reading', () => {
   });
 
   it('answers the MD5 of all checksums', async () => {
-    const { createHash } = await import('node:crypto');
     const wire = await connect();
     const { baseHeader } = operationHeader({ blockId: 7, generationStamp: STAMP, lengthBytes: 0 }, '', '');
     wire.send([encodeOperation(OP.BLOCK_CHECKSUM, opBlockChecksum, { header: baseHeader })]);
@@ -233,7 +234,6 @@ async function readAll(reader: { read(): Promise<Buffer | undefined> }): Promise
 describe('over sockets', () => {
   it('writes and reads through TCP and a Unix socket', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'quarry-transfer-'));
-    const { MemoryBlockStore } = await import('./memory-block-store.ts');
     const cluster = new TransferCluster();
     const seams = { net: new SystemNet(), clock: cluster.clock, log: silentLog() };
     const unixSocket = join(directory, 'data.sock');
