@@ -6,11 +6,12 @@ import type { FunctionSpec } from './function-spec.ts';
 import { lambdas } from './lambdas.ts';
 import { math } from './math.ts';
 import { operators } from './operators.ts';
+import { partialAggregates } from './partial-aggregates.ts';
 import { strings } from './strings.ts';
 import { windows } from './windows.ts';
 
 const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
-  [operators, conditionals, strings, math, dates, collections, lambdas, aggregates, windows].flatMap(
+  [operators, conditionals, strings, math, dates, collections, lambdas, aggregates, windows, partialAggregates].flatMap(
     (family) => [...family.table],
   ),
 );
