@@ -32,7 +32,9 @@ export class RddThreadPool {
     const job = { task, port: channel.port, sent: channel.sent };
     let outcome: WorkerOutcome;
     try {
-      outcome = (await (await this.#start()).run(job, { transferList: [channel.port], signal })) as WorkerOutcome;
+      outcome = (await (
+        await this.#start()
+      ).run(job, { transferList: [channel.port], signal })) as WorkerOutcome;
     } catch (thrown) {
       throw threadFailure(thrown, signal, this.#options.memoryBytesMax);
     }

@@ -25,7 +25,7 @@ export async function openOutput(
     case 'shuffle':
       return shuffleOutput(sink.partitions, environment, context);
     case 'file':
-      return fileOutput(sink.path, environment);
+      return fileOutput(sink.path, environment, context);
     default:
       return unreachable(sink);
   }
@@ -39,7 +39,7 @@ const nothing = {
 
 /** Arrow's library is loaded by the first task that answers rows. */
 async function rowsOutput(context: TaskContext): Promise<TaskOutput> {
-  const { arrowOfLines } = await import('./arrow-lines.ts');
+  const { arrowOfLines } = await import('../../common/rdd/arrow-lines.ts');
   return {
     ...nothing,
     rows: (lines, rowCount) => context.emit(arrowOfLines(lines, rowCount), rowCount),
@@ -67,7 +67,13 @@ async function shuffleOutput(
 }
 
 /** The file of this attempt alone: the driver moves it to its place when the job has succeeded. */
-async function fileOutput(path: string, { fileSystem }: ExecutorEnvironment): Promise<TaskOutput> {
+async function fileOutput(
+  stem: string,
+  { fileSystem }: ExecutorEnvironment,
+  { request }: TaskContext,
+): Promise<TaskOutput> {
+  assert(request.id !== null, 'a task has an id');
+  const path = `${stem}.${request.id.attempt}`;
   const writer: FileWriter = await fileSystem.create(path, { overwrite: true });
   let lengthBytes = 0;
   return {

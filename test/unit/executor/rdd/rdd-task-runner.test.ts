@@ -44,7 +44,15 @@ describe('steps', () => {
   });
 
   it('keep what JSON cannot say', async () => {
-    const special = [undefined, NaN, -0, 2n ** 70n, new Date(5), new Map([[{ a: 1 }, new Set([1])]]), new Uint8Array([1, 2])];
+    const special = [
+      undefined,
+      NaN,
+      -0,
+      2n ** 70n,
+      new Date(5),
+      new Map([[{ a: 1 }, new Set([1])]]),
+      new Uint8Array([1, 2]),
+    ];
     expect(await valuesOf(special, step('map', '(x) => x'))).toEqual(special);
     expect(
       await valuesOf(
@@ -74,10 +82,14 @@ describe('steps', () => {
     expect(
       await valuesOf(
         [1, 2, 3],
-        step('mapPartitions', 'function* (rows, { factor, twice }) { for (const row of rows) yield twice(row) * factor; }', {
-          factor: { value: '10', binding: 'value' },
-          twice: { function: '(x) => 2 * x', binding: 'function' },
-        }),
+        step(
+          'mapPartitions',
+          'function* (rows, { factor, twice }) { for (const row of rows) yield twice(row) * factor; }',
+          {
+            factor: { value: '10', binding: 'value' },
+            twice: { function: '(x) => 2 * x', binding: 'function' },
+          },
+        ),
         step('reduce', '(a, b) => a + b'),
       ),
     ).toEqual([120]);
@@ -85,13 +97,23 @@ describe('steps', () => {
 
   it('run code that esbuild has wrapped to keep names', async () => {
     expect(
-      await valuesOf([1], step('map', '(x) => { const add = /* @__PURE__ */ __name((y) => y + 1, "add"); return add.name + add(x); }')),
+      await valuesOf(
+        [1],
+        step(
+          'map',
+          '(x) => { const add = /* @__PURE__ */ __name((y) => y + 1, "add"); return add.name + add(x); }',
+        ),
+      ),
     ).toEqual(['add2']);
   });
 
   it('stop reading once the limit is reached', async () => {
     const { values, metrics } = await fixture.run(
-      over(Array.from({ length: 1000 }, (_, index) => index), [], { kind: 'rows', limit: 3 }),
+      over(
+        Array.from({ length: 1000 }, (_, index) => index),
+        [],
+        { kind: 'rows', limit: 3 },
+      ),
     );
     expect(values).toEqual([0, 1, 2]);
     expect(metrics.rowsRead).toBe(3);
@@ -100,7 +122,10 @@ describe('steps', () => {
   it('leave no trace for the next task in the same thread', async () => {
     await valuesOf([1], step('map', '(x) => { Array.prototype.leak = 1; globalThis.leak = 2; return x; }'));
     expect(
-      await valuesOf([1, 2, 3], step('map', '(x) => [[].leak, globalThis.leak, typeof process, typeof require].join()')),
+      await valuesOf(
+        [1, 2, 3],
+        step('map', '(x) => [[].leak, globalThis.leak, typeof process, typeof require].join()'),
+      ),
     ).toEqual(Array(3).fill(',,undefined,undefined'));
   });
 });
@@ -125,7 +150,13 @@ describe('files', () => {
     fixture.files.set('/json', Buffer.from('{"a":1}\n\n{"a":[2]}\n'));
     const json = (path: string) =>
       fixture.run({
-        source: { kind: 'lines', format: 'json', path, offsetBytes: 0, lengthBytes: fixture.files.get(path)!.length },
+        source: {
+          kind: 'lines',
+          format: 'json',
+          path,
+          offsetBytes: 0,
+          lengthBytes: fixture.files.get(path)!.length,
+        },
         steps: [step('map', '(row) => row.a')],
         sink: rows,
       });
@@ -142,13 +173,13 @@ describe('files', () => {
     const save = (format: 'text' | 'json', values: readonly unknown[]) =>
       fixture.run(over(values, [], { kind: 'file', format, path: `/out-${format}` }));
     expect((await save('text', ['a', 1, { b: 2 }])).outcome.result).toEqual({
-      path: '/out-text',
+      path: '/out-text.0',
       rowCount: 3,
       lengthBytes: 12,
     });
-    expect(fixture.files.get('/out-text')!.toString()).toBe('a\n1\n{"b":2}\n');
+    expect(fixture.files.get('/out-text.0')!.toString()).toBe('a\n1\n{"b":2}\n');
     await save('json', ['a']);
-    expect(fixture.files.get('/out-json')!.toString()).toBe('"a"\n');
+    expect(fixture.files.get('/out-json.0')!.toString()).toBe('"a"\n');
     await expect(save('text', ['a\nb'])).rejects.toMatchObject({ code: 'USER_CODE' });
   });
 });
@@ -161,7 +192,9 @@ describe('shuffles', () => {
   ) => {
     const outputs = [];
     for (const [partition, values] of partsOfValues.entries()) {
-      const { outcome } = await fixture.run(over(values, [], { kind: 'shuffle', partitions: 3, ...sink }), { partition });
+      const { outcome } = await fixture.run(over(values, [], { kind: 'shuffle', partitions: 3, ...sink }), {
+        partition,
+      });
       outputs.push(outcome.mapOutput!);
     }
     const merged: unknown[] = [];
@@ -179,13 +212,23 @@ describe('shuffles', () => {
   it('bring values of a key together, in the order of the map tasks', async () => {
     const { merged } = await shuffled(
       [
-        [['a', 1], ['b', 2], ['a', 3]],
-        [[{ y: 1, x: 2 }, 4], ['a', 5], [{ x: 2, y: 1 }, 6]],
+        [
+          ['a', 1],
+          ['b', 2],
+          ['a', 3],
+        ],
+        [
+          [{ y: 1, x: 2 }, 4],
+          ['a', 5],
+          [{ x: 2, y: 1 }, 6],
+        ],
       ],
       { by: 'pair', combine: undefined },
       { kind: 'group' },
     );
-    expect(new Map(merged.map((pair) => [JSON.stringify((pair as [unknown])[0]), (pair as unknown[])[1]]))).toEqual(
+    expect(
+      new Map(merged.map((pair) => [JSON.stringify((pair as [unknown])[0]), (pair as unknown[])[1]])),
+    ).toEqual(
       new Map<string, unknown>([
         ['"a"', [1, 3, 5]],
         ['"b"', [2]],
@@ -210,7 +253,10 @@ describe('shuffles', () => {
 
   it('drop equal records, spread them by turns, and sort them', async () => {
     const distinct = await shuffled(
-      [[1, 2, 1, { a: 1 }], [2, { a: 1 }, NaN, NaN]],
+      [
+        [1, 2, 1, { a: 1 }],
+        [2, { a: 1 }, NaN, NaN],
+      ],
       { by: 'record', combine: { kind: 'distinct' } },
       { kind: 'distinct' },
     );
@@ -218,7 +264,10 @@ describe('shuffles', () => {
     const spread = await shuffled([[1, 2, 3, 4]], { by: 'turn', combine: undefined }, { kind: 'concat' });
     expect(spread.merged).toEqual([1, 4, 2, 3]);
     const sorted = await shuffled(
-      [['bb', 'a'], ['ccc', 'dd']],
+      [
+        ['bb', 'a'],
+        ['ccc', 'dd'],
+      ],
       { by: 'first', combine: undefined },
       { kind: 'sort', function: fn('(x) => x.length'), descending: true },
     );
@@ -228,11 +277,23 @@ describe('shuffles', () => {
   it('join two sides, larger than what is under way at once', async () => {
     const many = Array.from({ length: 60_000 }, (_, index) => [index % 7, `${'v'.repeat(60)}${index}`]);
     const side = async (values: readonly unknown[]) =>
-      (await fixture.run(over(values, [], { kind: 'shuffle', by: 'pair', partitions: 1, combine: undefined }))).outcome
-        .mapOutput;
+      (
+        await fixture.run(
+          over(values, [], { kind: 'shuffle', by: 'pair', partitions: 1, combine: undefined }),
+        )
+      ).outcome.mapOutput;
     const shuffles = [
       { stage: 1, partitions: [0], outputs: [await side(many)] },
-      { stage: 2, partitions: [0], outputs: [await side([[0, 'zero'], [9, 'nine']])] },
+      {
+        stage: 2,
+        partitions: [0],
+        outputs: [
+          await side([
+            [0, 'zero'],
+            [9, 'nine'],
+          ]),
+        ],
+      },
     ] as unknown as ShuffleInput[];
     const join = (type: 'inner' | 'full', sink: RddSink) =>
       fixture.run({ source: { kind: 'join', left: 1, right: 2, type }, steps: [], sink }, { shuffles });
@@ -287,7 +348,9 @@ describe('user code that fails', () => {
 
   it('that never ends is ended when the task is cancelled', async () => {
     const controller = new AbortController();
-    const running = fixture.run(over([1], [step('map', '() => { for (;;); }')]), { signal: controller.signal });
+    const running = fixture.run(over([1], [step('map', '() => { for (;;); }')]), {
+      signal: controller.signal,
+    });
     setTimeout(() => controller.abort(), 300);
     await expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' });
     expect(await valuesOf([2], step('map', '(x) => x'))).toEqual([2]);
@@ -295,6 +358,8 @@ describe('user code that fails', () => {
 
   it('that takes all memory is told so', async () => {
     const hoard = '() => { const all = []; for (;;) all.push(new Array(1e5).fill(1.5)); }';
-    await expect(fixture.run(over([1], [step('map', hoard)]))).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    await expect(fixture.run(over([1], [step('map', hoard)]))).rejects.toMatchObject({
+      code: 'OUT_OF_MEMORY',
+    });
   });
 });

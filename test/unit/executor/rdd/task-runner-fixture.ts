@@ -133,4 +133,3 @@ function memoryFileSystem(files: Map<string, Buffer>): FileSystem {
   };
   return fileSystem as unknown as FileSystem;
 }
-
