@@ -111,8 +111,8 @@ async function write(
 /** What would be written otherwise than asked for is refused. */
 function checkWritable(operation: WriteOperation, format: string, session: Session): void {
   if (operation.saveType === 'table')
-    throw refused('saveAsTable and insertInto: there are no tables, write to a path');
-  if (format !== 'parquet') throw refused(`writing ${format}: parquet is what can be written`);
+    throw refused('saveAsTable and insertInto', 'There are no tables: write to a path.');
+  if (format !== 'parquet') throw refused(`writing ${format}`, 'Write parquet.');
   if (operation.bucketBy !== null || operation.sortColumnNames.length > 0)
     throw refused('bucketBy and sortBy');
   if (operation.clusteringColumns.length > 0) throw refused('clusterBy');
@@ -121,12 +121,13 @@ function checkWritable(operation: WriteOperation, format: string, session: Sessi
     session.settings.get('spark.sql.sources.partitionOverwriteMode');
   const isDynamic = overwrite.toLowerCase() === 'dynamic';
   if (isDynamic && operation.mode === 'SAVE_MODE_OVERWRITE' && operation.partitioningColumns.length > 0) {
-    throw refused('partitionOverwriteMode=dynamic: an overwrite replaces the whole directory');
+    throw refused('partitionOverwriteMode=dynamic', 'An overwrite replaces the whole directory.');
   }
 }
 
-function refused(what: string): QuarryError {
-  return new QuarryError('UNSUPPORTED', `[UNSUPPORTED_FEATURE] ${what} is not supported. SQLSTATE: 0A000`, {
+function refused(what: string, advice = ''): QuarryError {
+  const text = `The feature is not supported: ${what}.${advice === '' ? '' : ` ${advice}`}`;
+  return new QuarryError('UNSUPPORTED', `[UNSUPPORTED_FEATURE] ${text} SQLSTATE: 0A000`, {
     details: { errorClass: 'UNSUPPORTED_FEATURE', sqlState: '0A000' },
   });
 }
