@@ -14,6 +14,7 @@ const FRUITLESS_RECOVERIES_MAX = 5;
 export interface WrittenFile {
   readonly path: string;
   readonly inodeId: number;
+  readonly replication: number;
 }
 
 export interface OpenBlock {

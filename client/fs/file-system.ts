@@ -113,11 +113,11 @@ export class FileSystem {
       mode: options.mode ?? 0o644,
     });
     assert(status !== null, 'a created file has a status');
-    const { inodeId, blockSizeBytes } = status;
+    const { inodeId, blockSizeBytes, replication } = status;
     const minDurable = options.minDurable ?? config['client.minDurable'];
     return new FileWriter(
       this.#context,
-      { path: absolute, inodeId, blockSizeBytes, minDurable },
+      { path: absolute, inodeId, replication, blockSizeBytes, minDurable },
       this.#lease,
     );
   }

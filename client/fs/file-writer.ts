@@ -14,6 +14,7 @@ export interface ClosedFile {
 export interface FileWriterOptions {
   readonly path: string;
   readonly inodeId: number;
+  readonly replication: number;
   readonly blockSizeBytes: number;
   /** Durable replicas that close waits for; 0: min(replication, 2). */
   readonly minDurable: number;
@@ -35,6 +36,7 @@ export class FileWriter {
   #lengthBytes = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #failure: QuarryError | undefined;
+  #leaseReleased = false;
   #state: 'open' | 'closed' | 'aborted' = 'open';
 
   constructor(context: FsContext, options: FileWriterOptions, lease: LeaseRenewer) {
@@ -109,7 +111,7 @@ export class FileWriter {
   #end(state: 'closed' | 'aborted'): void {
     this.#state = state;
     this.#pending = Buffer.allocUnsafe(0);
-    this.#lease.closed();
+    this.#releaseLease();
   }
 
   #inOrder<T>(run: () => Promise<T>): Promise<T> {
@@ -120,6 +122,7 @@ export class FileWriter {
         return await run();
       } catch (thrown) {
         this.#failure = QuarryError.from(thrown);
+        this.#releaseLease();
         throw this.#failure;
       }
     });
@@ -163,7 +166,7 @@ export class FileWriter {
   }
 
   async #send(data: Buffer): Promise<void> {
-    this.#pipeline ??= await openBlock(this.#context, this.#file, this.#previous);
+    this.#pipeline ??= await openBlock(this.#context, this.#options, this.#previous);
     await this.#pipeline.write(data);
   }
 
@@ -212,5 +215,12 @@ export class FileWriter {
 
   get #file(): { path: string; inodeId: number } {
     return { path: this.#options.path, inodeId: this.#options.inodeId };
+  }
+
+  /** Once: when the file is closed, given up, or cannot be written any more. */
+  #releaseLease(): void {
+    if (this.#leaseReleased) return;
+    this.#leaseReleased = true;
+    this.#lease.closed();
   }
 }

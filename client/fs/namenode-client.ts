@@ -42,6 +42,8 @@ export interface PatienceOptions {
   readonly attemptTimeoutMs?: number;
   /** Over all attempts, when less than the client's. */
   readonly timeoutMs?: number;
+  /** How long NOT_ENOUGH_DATANODES is waited out, when less: with nodes excluded, waiting seldom brings another one. */
+  readonly scarcityTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -81,14 +83,19 @@ export class NamenodeClient {
       hostLabel: this.#options.hostLabel,
     };
     const allowedMs = Math.min(patience.timeoutMs ?? Infinity, this.#options.timeoutMs);
-    const deadlineMs = clock.monoMs() + allowedMs;
+    const startMs = clock.monoMs();
+    const deadlineMs = startMs + allowedMs;
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#attempt(name, { ...request, caller }, deadlineMs, attempt, patience);
       } catch (thrown) {
         if (!hasCode(thrown, ...PASSING) || patience.signal?.aborted) throw thrown;
+        const patienceMs =
+          thrown.code === 'NOT_ENOUGH_DATANODES'
+            ? Math.min(patience.scarcityTimeoutMs ?? Infinity, allowedMs)
+            : allowedMs;
         const delayMs = backoffMs(attempt, random);
-        if (clock.monoMs() + delayMs >= deadlineMs) throw this.#gaveUp(name, thrown, allowedMs);
+        if (clock.monoMs() + delayMs >= startMs + patienceMs) throw this.#gaveUp(name, thrown, patienceMs);
         log.debug({ call: name, attempt, code: thrown.code }, 'namenode-call.retried');
         await clock.sleep(delayMs, patience.signal);
       }

@@ -57,33 +57,62 @@ export async function openBlock(
         if (!hasCode(failure.error, 'NO_SPACE')) context.suspects.suspect(failure.nodeId);
       }
     }
-    await context.namenode.call('AbandonBlock', { ...file, block });
+    await context.namenode.call('AbandonBlock', { path: file.path, inodeId: file.inodeId, block });
   }
   throw noDatanodeTook(file.path, failures);
 }
 
+interface PlacementHistory {
+  readonly excluded: ReadonlySet<string>;
+  readonly failures: readonly NodeFailure[];
+}
+
+/**
+ * Suspect nodes are left out while enough others are there. A suspicion is of an earlier block and may be out of date:
+ * better a doubtful replica than a block with one.
+ */
 async function addBlock(
   context: FsContext,
   file: WrittenFile,
   previous: Block | undefined,
-  history: { excluded: ReadonlySet<string>; failures: readonly NodeFailure[] },
+  history: PlacementHistory,
 ): Promise<LocatedBlock> {
-  const request = { ...file, ...(previous === undefined ? {} : { previous }) };
   const { namenode, suspects } = context;
-  const withSuspects = new Set([...history.excluded, ...suspects.ids()]);
-  const patience = withSuspects.size === 0 ? {} : { timeoutMs: PLACEMENT_PATIENCE_MS };
+  const { path, inodeId } = file;
+  const request = { path, inodeId, ...(previous === undefined ? {} : { previous }) };
+  const doubtful = suspects.ids().filter((id) => !history.excluded.has(id));
+  const place = (excludedNodes: string[]) =>
+    namenode.call(
+      'AddBlock',
+      { ...request, excludedNodes },
+      excludedNodes.length === 0 ? {} : { scarcityTimeoutMs: PLACEMENT_PATIENCE_MS },
+    );
   try {
-    return await namenode.call('AddBlock', { ...request, excludedNodes: [...withSuspects] }, patience);
-  } catch (thrown) {
-    if (!hasCode(thrown, 'NOT_ENOUGH_DATANODES') || withSuspects.size === 0) throw thrown;
-    if (history.failures.length > 0) {
-      const tried = describeFailures(history.failures);
-      if (history.failures.every(({ error }) => error.code === 'NO_SPACE')) {
-        throw noDatanodeTook(file.path, history.failures);
-      }
-      throw new QuarryError(thrown.code, `${thrown.message}; tried ${tried}`, { cause: thrown });
+    if (doubtful.length > 0) {
+      const located = await placedWithout(doubtful, place, history);
+      if (located !== undefined && located.locations.length >= Math.min(file.replication, 2)) return located;
+      if (located !== undefined) await namenode.call('AbandonBlock', { path, inodeId, block: located.block });
     }
-    // The suspicion is of an earlier block and may be out of date: better a doubtful node than none.
-    return namenode.call('AddBlock', { ...request, excludedNodes: [...history.excluded] });
+    return await place([...history.excluded]);
+  } catch (thrown) {
+    if (!hasCode(thrown, 'NOT_ENOUGH_DATANODES') || history.failures.length === 0) throw thrown;
+    if (history.failures.every(({ error }) => error.code === 'NO_SPACE')) {
+      throw noDatanodeTook(path, history.failures);
+    }
+    const tried = describeFailures(history.failures);
+    throw new QuarryError(thrown.code, `${thrown.message}; tried ${tried}`, { cause: thrown });
+  }
+}
+
+async function placedWithout(
+  doubtful: readonly string[],
+  place: (excludedNodes: string[]) => Promise<LocatedBlock>,
+  history: PlacementHistory,
+): Promise<LocatedBlock | undefined> {
+  try {
+    return await place([...history.excluded, ...doubtful]);
+  } catch (thrown) {
+    if (hasCode(thrown, 'NOT_ENOUGH_DATANODES')) return undefined;
+    throw thrown;
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/seams/clock.ts';
 
-/** The namenode takes a silent node for stale after 3 s and tells nobody before; until then this client's own experience counts. */
-const SUSPECT_MS = 10_000;
+/** The namenode takes a silent node for stale after 3 s; until then, and a little longer, this client's own experience counts. */
+const SUSPECT_MS = 6_000;
 
 /** Datanodes that failed this client a moment ago. All its readers and writers share one, so a dead node costs one wait, not one each. */
 export class SuspectNodes {

@@ -154,12 +154,13 @@ export class FakeCluster implements BlockClient {
 
   #status(path: string, file: FakeFile) {
     const lengthBytes = file.blocks.reduce((sum, block) => sum + block.lengthBytes, 0);
-    const { inodeId, blockSizeBytes } = file;
+    const { inodeId, blockSizeBytes, replication } = file;
     return {
       inodeId,
       path,
       lengthBytes,
       blockSizeBytes,
+      replication,
       directory: false,
       underConstruction: !file.complete,
     };

@@ -119,6 +119,17 @@ describe('FileWriter', () => {
     expect(cluster.files.get('/b')!.complete).toBe(true);
   });
 
+  it('rather writes to a suspect node than one replica alone', async () => {
+    const cluster = new FakeCluster(3);
+    const fs = await cluster.connect();
+    for (const id of ['dn1', 'dn2']) {
+      cluster.datanode(id).failsAtBytes = 10;
+      await fs.writeFile(`/${id}`, randomBytes(1_000));
+      cluster.datanode(id).failsAtBytes = Infinity;
+    }
+    expect(await fs.writeFile('/c', randomBytes(1_000))).toMatchObject({ durableReplicas: 3 });
+  });
+
   it('keeps failing with its first error', async () => {
     const cluster = new FakeCluster(1);
     cluster.datanode('dn1').failsAtBytes = 10;
