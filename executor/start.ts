@@ -81,8 +81,8 @@ export const start: StartRole = async (options, config, seams) => {
       await server.close();
       await shuffleListener.close();
       shuffleClient.close();
-      await runners.sql.close();
       await runners.rdd.close();
+      await runners.sql.close();
       await cache.close();
       await environment.fileSystem.close();
     },

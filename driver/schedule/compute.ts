@@ -3,6 +3,7 @@ import type { Config } from '../../common/config.ts';
 import type { RpcServer } from '../../common/seams/rpc.ts';
 import type { Seams } from '../../common/seams/seams.ts';
 import type { FileIndex } from '../files/file-index.ts';
+import type { SplitPlanner } from '../files/split-planner.ts';
 import type { ExecutorSpec } from './job-graph.ts';
 import type { JobHistory } from './job-history.ts';
 import type { JobRunner } from './job-runner.ts';
@@ -15,6 +16,8 @@ export interface Compute {
   readonly history: JobHistory;
   /** `files.resolve` is an AnalyzerContext's `resolveFiles`. */
   readonly files: FileIndex;
+  /** Which tasks read which parts of files. */
+  readonly splits: SplitPlanner;
   executors(): readonly ExecutorSpec[];
   close(): Promise<void>;
 }
@@ -26,5 +29,3 @@ export interface ComputeOptions {
   /** Gets ExecutorService's handlers; the caller makes it listen (its address is the driver's `grpc` address). */
   readonly server: RpcServer;
 }
-
-export type StartCompute = (options: ComputeOptions) => Compute;

@@ -67,7 +67,7 @@ function findField(fields: readonly SchemaTree[], name: string): SchemaTree | un
 
 function shaped(column: ScanColumn, field: SchemaTree): string {
   const name = quoteName(field.element.name);
-  if (column.kernelType === 'TIMESTAMP WITH TIME ZONE' && isZonelessInKernel(field)) {
+  if (column.kernelType === 'TIMESTAMPTZ' && isZonelessInKernel(field)) {
     // An instant that the kernel reads without a zone; a cast would take it for local time.
     return `(CAST(${name} AS TIMESTAMP) AT TIME ZONE 'UTC')`;
   }

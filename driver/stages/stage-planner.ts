@@ -1,0 +1,329 @@
+import type { ShuffleOutputInput } from '../../proto/gen/quarry/ShuffleOutput.ts';
+import type { SqlTaskInput } from '../../proto/gen/quarry/SqlTask.ts';
+import type { SplitGroup, SplitPlanner } from '../files/split-planner.ts';
+import type { Expression } from '../plan/expression.ts';
+import type { LogicalPlan } from '../plan/logical-plan.ts';
+import { withInputs } from '../plan/plan-tree.ts';
+import { equiKeys, partitionExpression } from '../plan/partitioning.ts';
+import { splitAggregate } from '../plan/split-aggregate.ts';
+import type { StageOutput, StageSpec, TaskSpec } from '../schedule/job-graph.ts';
+import { inputBytes, isRowWise, scanBytes } from './plan-facts.ts';
+import {
+  type FragmentInput,
+  PARTITION_COLUMN,
+  renderPlan,
+  type ScanLeaf,
+  shuffleSql,
+  toSqlInput,
+} from './task-sql.ts';
+
+export interface StagePlannerOptions {
+  readonly splits: SplitPlanner;
+  /** Inputs up to that size run as one task; 0: never because of their size. */
+  readonly singleTaskMaxBytes: number;
+  readonly shufflePartitions: number;
+  /** The smaller side of a join goes whole to every task up to that size. */
+  readonly broadcastMaxBytes: number;
+  /** Slots of all executors. */
+  readonly slots: number;
+  readonly timeZone: string;
+}
+
+/** How the rows of a fragment are divided among the tasks of its stage. */
+type Distribution =
+  | { readonly kind: 'single' }
+  /** One task for each group of splits of this scan. */
+  | { readonly kind: 'scan'; readonly scan: ScanLeaf; readonly groups: readonly SplitGroup[] }
+  /** One task for each partition of the exchanges it reads. */
+  | { readonly kind: 'hash'; readonly partitions: number };
+
+/** A fragment that is still growing: no exchange has been needed above it yet. */
+interface Pipeline {
+  readonly plan: LogicalPlan;
+  readonly distribution: Distribution;
+}
+
+type Node<Kind extends LogicalPlan['kind']> = Extract<LogicalPlan, { kind: Kind }>;
+
+/** What the last stage does with its rows; `wrap` turns a fragment's SELECT into the statement that makes them. */
+export interface FinalOutput {
+  readonly output: StageOutput;
+  readonly label: string;
+  wrap(fragment: string): string;
+  task(partition: number): Pick<SqlTaskInput, 'result' | 'file'>;
+}
+
+const SINGLE: Distribution = { kind: 'single' };
+
+/**
+ * Cuts a logical plan at its exchanges. Whatever cannot be divided is gathered into one task, with the right answer. A stage's
+ * id is its place, and the id of the exchange that it writes.
+ */
+export class StagePlanner {
+  readonly #options: StagePlannerOptions;
+  readonly #stages: StageSpec[] = [];
+  /** Columns that only stages know: no session comes near that id. */
+  #nextId = 1_000_000_000;
+
+  constructor(options: StagePlannerOptions) {
+    this.#options = options;
+  }
+
+  async plan(plan: LogicalPlan, final: FinalOutput): Promise<StageSpec[]> {
+    const bytes = scanBytes(plan);
+    const small = bytes === 0 || bytes <= this.#options.singleTaskMaxBytes;
+    const pipeline = small ? { plan, distribution: SINGLE } : await this.#pipeline(plan);
+    const fragment = renderPlan(pipeline.plan);
+    const sql = final.wrap(fragment.sql);
+    await this.#addStage(pipeline, fragment.inputs, final.output, final.label, (partition) => ({
+      sql,
+      ...final.task(partition),
+    }));
+    return this.#stages;
+  }
+
+  async #pipeline(plan: LogicalPlan): Promise<Pipeline> {
+    switch (plan.kind) {
+      case 'scan':
+        return this.#scan(plan);
+      case 'local':
+      case 'range':
+      case 'one-row':
+      case 'exchange-read':
+        return { plan, distribution: SINGLE };
+      case 'project':
+      case 'filter': {
+        const input = await this.#pipeline(plan.input);
+        return over(plan, isRowWise(plan) ? input : await this.#gather(input));
+      }
+      case 'sample':
+        return over(plan, await this.#pipeline(plan.input));
+      case 'aggregate':
+        return this.#aggregate(plan);
+      case 'distinct':
+        return this.#distinct(plan);
+      case 'join':
+        return this.#join(plan);
+      case 'sort': {
+        const input = await this.#pipeline(plan.input);
+        return over(plan, plan.global ? await this.#gather(input) : input);
+      }
+      case 'limit':
+        return this.#limit(plan);
+      case 'tail':
+        return over(plan, await this.#gather(await this.#pipeline(plan.input)));
+      case 'set-operation': {
+        const inputs: LogicalPlan[] = [];
+        for (const input of plan.inputs) inputs.push((await this.#gather(await this.#pipeline(input))).plan);
+        return { plan: { ...plan, inputs }, distribution: SINGLE };
+      }
+    }
+  }
+
+  async #scan(scan: ScanLeaf): Promise<Pipeline> {
+    const groups = await this.#options.splits.groups(scan.files, this.#options.slots);
+    return { plan: scan, distribution: groups.length <= 1 ? SINGLE : { kind: 'scan', scan, groups } };
+  }
+
+  async #aggregate(plan: Node<'aggregate'>): Promise<Pipeline> {
+    const input = await this.#pipeline(plan.input);
+    if (input.distribution.kind === 'single') return over(plan, input);
+    const keys = plan.groupBy.filter((key) => key.kind !== 'literal');
+    const split = splitAggregate({ ...plan, input: input.plan }, () => this.#nextId++);
+    if (split !== undefined) {
+      const partial = { plan: split.partial, distribution: input.distribution };
+      const groups = columnsOf(split.partial).slice(0, plan.groupBy.length);
+      const exchange = await this.#exchange(partial, groups, 'partial aggregate');
+      return { plan: split.final(exchange.plan), distribution: exchange.distribution };
+    }
+    return over(plan, await this.#exchange(input, keys, 'shuffle for aggregate'));
+  }
+
+  async #distinct(plan: Node<'distinct'>): Promise<Pipeline> {
+    const input = await this.#pipeline(plan.input);
+    if (input.distribution.kind === 'single') return over(plan, input);
+    return over(plan, await this.#exchange(over(plan, input), columnsOf(plan.input), 'partial distinct'));
+  }
+
+  async #limit(plan: Node<'limit'>): Promise<Pipeline> {
+    const below = plan.input.kind === 'sort' && plan.input.global ? plan.input : undefined;
+    const input = await this.#pipeline(below === undefined ? plan.input : below.input);
+    if (input.distribution.kind === 'single') {
+      return below === undefined ? over(plan, input) : over(plan, over(below, input));
+    }
+    // Rows of the answer are among the first of each task's own.
+    const first = plan.limit === undefined ? undefined : plan.limit + plan.offset;
+    const sorted = below === undefined ? input : over(below, input);
+    const local = first === undefined ? input : over({ ...plan, limit: first, offset: 0 }, sorted);
+    const gathered = await this.#gather(local);
+    return over(plan, below === undefined ? gathered : over(below, gathered));
+  }
+
+  async #join(plan: Node<'join'>): Promise<Pipeline> {
+    const left = await this.#pipeline(plan.left);
+    const right = await this.#pipeline(plan.right);
+    if (left.distribution.kind === 'single' && right.distribution.kind === 'single') {
+      return { plan: { ...plan, left: left.plan, right: right.plan }, distribution: SINGLE };
+    }
+    const { broadcastMaxBytes } = this.#options;
+    const mayCopy = { right: COPY_RIGHT.has(plan.type), left: COPY_LEFT.has(plan.type) };
+    const bytes = { left: inputBytes(plan.left), right: inputBytes(plan.right) };
+    if (mayCopy.right && bytes.right <= broadcastMaxBytes && left.distribution.kind !== 'single') {
+      const copied = await this.#broadcast(right);
+      return { plan: { ...plan, left: left.plan, right: copied }, distribution: left.distribution };
+    }
+    if (mayCopy.left && bytes.left <= broadcastMaxBytes && right.distribution.kind !== 'single') {
+      const copied = await this.#broadcast(left);
+      return { plan: { ...plan, left: copied, right: right.plan }, distribution: right.distribution };
+    }
+    const keys = equiKeys(plan);
+    if (keys !== undefined) {
+      const a = await this.#exchange(left, keys.left, 'shuffle for join');
+      const b = await this.#exchange(right, keys.right, 'shuffle for join');
+      return { plan: { ...plan, left: a.plan, right: b.plan }, distribution: a.distribution };
+    }
+    const a = await this.#gather(left);
+    const b = await this.#gather(right);
+    return { plan: { ...plan, left: a.plan, right: b.plan }, distribution: SINGLE };
+  }
+
+  async #broadcast(side: Pipeline): Promise<LogicalPlan> {
+    return (await this.#exchange(side, [], 'broadcast')).plan;
+  }
+
+  async #gather(input: Pipeline): Promise<Pipeline> {
+    return input.distribution.kind === 'single' ? input : this.#exchange(input, [], 'gather');
+  }
+
+  /** Ends the stage below: its rows divided by `keys`, or all together without any. */
+  async #exchange(input: Pipeline, keys: readonly Expression[], label: string): Promise<Pipeline> {
+    const { output } = input.plan;
+    const partitions = keys.length === 0 ? 1 : this.#options.shufflePartitions;
+    const fragment = renderPlan(input.plan);
+    const number = partitions === 1 ? undefined : partitionExpression(keys, partitions);
+    const sql = shuffleSql(fragment.sql, output, number);
+    const shuffle: ShuffleOutputInput = { partitionColumn: number === undefined ? '' : PARTITION_COLUMN };
+    const id = await this.#addStage(input, fragment.inputs, { kind: 'shuffle', partitions }, label, () => ({
+      sql,
+      shuffle,
+    }));
+    return {
+      plan: { kind: 'exchange-read', output, exchangeId: id },
+      distribution: partitions === 1 ? SINGLE : { kind: 'hash', partitions },
+    };
+  }
+
+  async #addStage(
+    pipeline: Pipeline,
+    inputs: readonly FragmentInput[],
+    output: StageOutput,
+    label: string,
+    statement: (partition: number) => Pick<SqlTaskInput, 'sql' | 'result' | 'shuffle' | 'file'>,
+  ): Promise<number> {
+    const id = this.#stages.length;
+    const parents = [
+      ...new Set(inputs.flatMap((input) => (input.kind === 'exchange' ? [input.exchange.exchangeId] : []))),
+    ];
+    const shares = await this.#shares(pipeline.distribution, inputs);
+    const tasks = shares.map(
+      (share, partition): TaskSpec => ({
+        partition,
+        preferredNodes: share.preferredNodes,
+        scanBytes: share.scanBytes,
+        inputs: parents.map((stage) => ({
+          stage,
+          partitions: this.#partitionsOf(stage, share.hashPartition),
+        })),
+        work: {
+          kind: 'sql',
+          sql: {
+            ...statement(partition),
+            timeZone: this.#options.timeZone,
+            inputs: inputs.map((input) =>
+              toSqlInput(
+                input,
+                (scan) => share.splits.get(scan)?.splits ?? [],
+                (exchange) => this.#partitionColumnOf(exchange),
+              ),
+            ),
+          },
+        },
+      }),
+    );
+    this.#stages.push({ id, parents, label: labelOf(label, inputs), tasks, output });
+    return id;
+  }
+
+  /** What each task of a stage reads. */
+  async #shares(distribution: Distribution, inputs: readonly FragmentInput[]): Promise<Share[]> {
+    const scans = inputs.flatMap((input) => (input.kind === 'scan' ? [input.scan] : []));
+    const whole = new Map<ScanLeaf, SplitGroup>();
+    for (const scan of scans) {
+      if (distribution.kind === 'scan' && scan === distribution.scan) continue;
+      whole.set(scan, await this.#options.splits.together(scan.files));
+    }
+    switch (distribution.kind) {
+      case 'single':
+        return [shareOf(whole, undefined)];
+      case 'scan':
+        return distribution.groups.map((group) =>
+          shareOf(new Map([[distribution.scan, group], ...whole]), undefined),
+        );
+      case 'hash':
+        return Array.from({ length: distribution.partitions }, (_, partition) => shareOf(whole, partition));
+    }
+  }
+
+  /** An exchange without keys is read whole by every task; in a stage of one task everything is. */
+  #partitionsOf(stage: number, hashPartition: number | undefined): number[] {
+    const output = this.#stages[stage]?.output;
+    const isDivided = output?.kind === 'shuffle' && output.partitions > 1;
+    return isDivided && hashPartition !== undefined ? [hashPartition] : [];
+  }
+
+  #partitionColumnOf(exchangeId: number): string {
+    const output = this.#stages[exchangeId]?.output;
+    return output?.kind === 'shuffle' && output.partitions > 1 ? PARTITION_COLUMN : '';
+  }
+}
+
+interface Share {
+  readonly splits: ReadonlyMap<ScanLeaf, SplitGroup>;
+  readonly preferredNodes: readonly string[];
+  readonly scanBytes: number;
+  readonly hashPartition: number | undefined;
+}
+
+function shareOf(splits: ReadonlyMap<ScanLeaf, SplitGroup>, hashPartition: number | undefined): Share {
+  const groups = [...splits.values()].toSorted((a, b) => b.lengthBytes - a.lengthBytes);
+  return {
+    splits,
+    preferredNodes: groups[0]?.preferredNodes ?? [],
+    scanBytes: groups.reduce((sum, group) => sum + group.lengthBytes, 0),
+    hashPartition,
+  };
+}
+
+// A side may be copied to every task when no row of it appears in the answer for want of a partner.
+const COPY_RIGHT = new Set(['inner', 'left', 'semi', 'anti', 'cross']);
+const COPY_LEFT = new Set(['inner', 'right', 'cross']);
+
+/** The same node above what its input has become. */
+function over(plan: LogicalPlan & { readonly input: LogicalPlan }, input: Pipeline): Pipeline {
+  return { plan: withInputs(plan, [input.plan]), distribution: input.distribution };
+}
+
+function columnsOf(plan: LogicalPlan): Expression[] {
+  return plan.output.map(({ id, type, nullable }) => ({ kind: 'column', id, type, nullable }));
+}
+
+function labelOf(label: string, inputs: readonly FragmentInput[]): string {
+  const scanned = inputs.flatMap((input) => (input.kind === 'scan' ? [commonPath(input.scan)] : []));
+  return scanned.length === 0 ? label : `scan ${scanned.join(', ')}: ${label}`;
+}
+
+function commonPath(scan: ScanLeaf): string {
+  const [first] = scan.files;
+  if (first === undefined) return 'nothing';
+  return scan.files.length === 1 ? first.path : `${first.path} and ${scan.files.length - 1} more`;
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { SqlInputInput } from '../../proto/gen/quarry/SqlInput.ts';
+import type { Split } from '../files/split-planner.ts';
+import type { Attribute } from '../plan/expression.ts';
+import type { LogicalPlan, PlanLeaf } from '../plan/logical-plan.ts';
+import { columnName } from '../plan/render/render-expression.ts';
+import { renderFragment } from '../plan/render/render-fragment.ts';
+import { renderLeaf, renderScanSelect, usesFileName } from '../plan/render/render-leaf.ts';
+import { duckdbType } from '../plan/types/duckdb-type.ts';
+import { decodeFromShuffle, encodeForShuffle, storedKernelType } from './exchange-codec.ts';
+
+export type ScanLeaf = Extract<PlanLeaf, { kind: 'scan' }>;
+type ExchangeLeaf = Extract<PlanLeaf, { kind: 'exchange-read' }>;
+
+/** What a fragment without columns has in their place: it still has rows. */
+const NO_COLUMN = 'c_';
+
+export const PARTITION_COLUMN = 'quarry_p';
+
+/** A fragment's SQL, which is the same for all its tasks, and what its inputs are. */
+export interface FragmentSql {
+  readonly sql: string;
+  readonly inputs: readonly FragmentInput[];
+}
+
+export type FragmentInput =
+  | { readonly kind: 'scan'; readonly view: string; readonly scan: ScanLeaf }
+  | { readonly kind: 'exchange'; readonly view: string; readonly exchange: ExchangeLeaf };
+
+/** Renders `plan` with a word for each input, which the executor replaces. */
+export function renderPlan(plan: LogicalPlan): FragmentSql {
+  const inputs: FragmentInput[] = [];
+  // No user's text can hold the words: they are derived from all of it.
+  const nonce = createHash('sha256')
+    .update(renderFragment(plan, (leaf) => leaf.kind))
+    .digest('hex')
+    .slice(0, 16);
+  const sql = renderFragment(plan, (leaf) => {
+    const view = `quarry_${nonce}_${inputs.length}_`;
+    switch (leaf.kind) {
+      case 'scan':
+        inputs.push({ kind: 'scan', view, scan: leaf });
+        return renderScanSelect(leaf, view);
+      case 'exchange-read':
+        inputs.push({ kind: 'exchange', view, exchange: leaf });
+        return `(SELECT ${decodedColumns(leaf.output)} FROM ${view})`;
+      default:
+        return renderLeaf(leaf);
+    }
+  });
+  return { sql, inputs };
+}
+
+/** The input of one task: `splits` are its part of the scan. */
+export function toSqlInput(
+  input: FragmentInput,
+  splitsOf: (scan: ScanLeaf) => readonly Split[],
+  partitionColumnOf: (exchangeId: number) => string,
+): SqlInputInput {
+  if (input.kind === 'exchange') {
+    const { exchangeId, output } = input.exchange;
+    return {
+      view: input.view,
+      shuffle: {
+        stage: exchangeId,
+        columns:
+          output.length === 0
+            ? [{ name: NO_COLUMN, kernelType: 'INTEGER' }]
+            : output.map(({ id, type }) => ({ name: columnName(id), kernelType: storedKernelType(type) })),
+        partitionColumn: partitionColumnOf(exchangeId),
+      },
+    };
+  }
+  return {
+    view: input.view,
+    scan: {
+      columns: storedColumns(input.scan),
+      fileName: usesFileName(input.scan),
+      splits: splitsOf(input.scan).map(({ file, rowGroups }) => ({
+        path: file.path,
+        inodeId: file.inodeId,
+        generation: file.generation,
+        lengthBytes: file.lengthBytes,
+        rowGroups: [...rowGroups],
+      })),
+    },
+  };
+}
+
+/** The columns of the files that a scan reads, by their names there. */
+function storedColumns(scan: ScanLeaf): { name: string; kernelType: string }[] {
+  const stored = scan.output.slice(0, scan.output.length - scan.partitionColumnCount);
+  const columns = new Map<string, string>();
+  for (const attribute of stored) {
+    const name = scan.fileColumns?.get(attribute.id) ?? attribute.name;
+    const field =
+      scan.fileSchema.fields.find((each) => each.name === name) ??
+      scan.fileSchema.fields.find((each) => each.name.toLowerCase() === name.toLowerCase());
+    if (field !== undefined) columns.set(field.name, duckdbType(field.type));
+  }
+  return [...columns].map(([name, kernelType]) => ({ name, kernelType }));
+}
+
+function decodedColumns(output: readonly Attribute[]): string {
+  if (output.length === 0) return NO_COLUMN;
+  return output
+    .map(({ id, type }) => `${decodeFromShuffle(columnName(id), type)} AS ${columnName(id)}`)
+    .join(', ');
+}
+
+/** A fragment's SELECT as map tasks write it: columns stored, and the partition number where there is more than one. */
+export function shuffleSql(
+  fragment: string,
+  output: readonly Attribute[],
+  partitionNumber: string | undefined,
+): string {
+  const columns = output.map(
+    ({ id, type }) => `${encodeForShuffle(columnName(id), type)} AS ${columnName(id)}`,
+  );
+  if (output.length === 0) columns.push(NO_COLUMN);
+  if (partitionNumber !== undefined) columns.push(`${partitionNumber} AS ${PARTITION_COLUMN}`);
+  return `SELECT ${columns.join(', ')} FROM (${fragment}) AS t`;
+}
