@@ -108,7 +108,7 @@ async function status(args: readonly string[]): Promise<number> {
   const directory = clusterDirectory(values.dir ?? values.cluster);
   const file = readClusterFile(directory);
   const client = new GrpcClient();
-  const namenode = await namenodeStatus(client, file.namenode.grpc).finally(() => client.close());
+  const namenode = await namenodeStatus(client, file.namenode.grpc).finally(() => void client.close());
   const processes = processesOf(file).map((process) => ({ ...process, alive: isAlive(process.pid) }));
   if (values.json) {
     printJson({ ...file, processes, status: namenode });

@@ -19,7 +19,7 @@ export const sqlCommand: Command = {
     if (text.trim() === '')
       throw new QuarryError('INVALID_ARGUMENT', 'give one query; see quarry sql --help');
     await withSession(values.cluster, async (session) => {
-      const result = await session.sql(text);
+      const result = session.sql(text);
       if (values.json) printJson(await result.collect());
       else await result.show(SHOWN_ROWS, { truncate: false });
     });

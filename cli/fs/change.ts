@@ -138,8 +138,10 @@ export function newMode(text: string, old: number): number {
     const match = /^([ugoa]*)([+\-=])([rwxt]*)$/.exec(clause);
     if (match === null)
       throw new QuarryError('INVALID_ARGUMENT', `chmod takes 755 or u+rwx,go-w, not ${JSON.stringify(text)}`);
-    const who = [...(match[1] === '' ? 'a' : match[1]!)].reduce((bits, letter) => bits | WHO[letter]!, 0);
-    const what = [...match[3]!].reduce((bits, letter) => bits | (WHAT[letter] ?? 0), 0) & who;
+    const who = (match[1] === '' ? 'a' : match[1]!)
+      .split('')
+      .reduce((bits, letter) => bits | WHO[letter]!, 0);
+    const what = match[3]!.split('').reduce((bits, letter) => bits | (WHAT[letter] ?? 0), 0) & who;
     const sticky = match[3]!.includes('t') ? 0o1000 : 0;
     if (match[2] === '+') mode |= what | sticky;
     else if (match[2] === '-') mode &= ~(what | sticky);

@@ -46,7 +46,7 @@ function expectSameRows(rows: readonly Record<string, unknown>[]): void {
 }
 
 async function yearly(): Promise<Record<string, unknown>[]> {
-  const result = await session.sql(YEARLY.replace('{sales}', 'parquet.`/data/year`'));
+  const result = session.sql(YEARLY.replace('{sales}', 'parquet.`/data/year`'));
   return (await result.collect()) as Record<string, unknown>[];
 }
 

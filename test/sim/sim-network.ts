@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Net } from '../../common/seams/net.ts';
-import type { Method, Rpc } from '../../common/seams/rpc.ts';
+import type { CallOptions, Method, Rpc } from '../../common/seams/rpc.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { SimTime } from './sim-time.ts';
 
@@ -67,8 +67,7 @@ export class SimNetwork {
   rpc(local: Endpoint): Rpc {
     return {
       client: {
-        call: (address, method, request, options) =>
-          this.#call(local, address, method, request, options.timeoutMs, options.signal),
+        call: (address, method, request, options) => this.#call(local, address, method, request, options),
         stream: () => {
           throw new Error('server streams are not simulated');
         },
@@ -147,8 +146,7 @@ export class SimNetwork {
     address: string,
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
     request: ReqIn,
-    timeoutMs: number,
-    signal?: AbortSignal,
+    { timeoutMs, signal }: CallOptions,
   ): Promise<ResOut> {
     const bytes = method.requestSerialize(request);
     return new Promise((resolve, reject) => {
