@@ -25,7 +25,9 @@ export interface BlockWriteRequest {
   readonly stage: WriteStage;
   /** For the stages that re-open a replica; else the block's own. */
   readonly newGenerationStamp: number;
+  /** A replica that is opened again must have that many bytes, and is cut to them. At least the block's `lengthBytes`. */
   readonly minBytesReceived: number;
+  /** The most that any target can have received. */
   readonly maxBytesReceived: number;
   readonly clientName: string;
   /** The cluster's block pool, so that a port that another cluster has taken over refuses. Empty when not known. */
@@ -132,7 +134,7 @@ function setupMessage(request: BlockWriteRequest) {
     targets: request.targets.slice(1).map(encodeTarget),
     stage: STAGE[request.stage],
     pipelineSize: request.targets.length,
-    minBytesRcvd: request.minBytesReceived,
+    minBytesRcvd: Math.max(request.minBytesReceived, request.block.lengthBytes),
     maxBytesRcvd: request.maxBytesReceived,
     latestGenerationStamp: request.newGenerationStamp,
     requestedChecksum: { type: CHECKSUM_CRC32C, bytesPerChecksum: BYTES_PER_CHECKSUM },

@@ -62,13 +62,17 @@ async function reopen(context: TransferContext, op: OpWriteBlock): Promise<Repli
       `block ${block.blockId} is ${there.state} with stamp ${there.generationStamp}`,
     );
   }
-  if (there.lengthBytes < block.numBytes) {
+  // Stock clients put the block size into the block itself; what the pipeline agreed on is the least it must have.
+  const agreedBytes = op.minBytesRcvd;
+  if (!Number.isSafeInteger(agreedBytes) || agreedBytes < 0)
+    throw protocolViolation(`a length of ${agreedBytes}`);
+  if (there.lengthBytes < agreedBytes) {
     throw new QuarryError(
       'INVALID_ARGUMENT',
-      `the replica of block ${block.blockId} has ${there.lengthBytes} bytes, fewer than the agreed ${block.numBytes}`,
+      `the replica of block ${block.blockId} has ${there.lengthBytes} bytes, fewer than the agreed ${agreedBytes}`,
     );
   }
-  const replica = await context.store.reopen(block.blockId, stamp, block.numBytes);
+  const replica = await context.store.reopen(block.blockId, stamp, agreedBytes);
   context.onReplica({ kind: 'RECEIVING', replica });
   return replica;
 }
