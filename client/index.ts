@@ -21,5 +21,14 @@ export {
   type PublishPlan,
   type ReadRange,
 } from './fs/file-system.ts';
+export type { IngestOptions, IngestProgress, IngestReport } from './ingest/ingest.ts';
+export {
+  type FunctionOptions,
+  type JoinKind,
+  RDD,
+  type SaveOptions,
+  type ShuffleOptions,
+} from './rdd/rdd.ts';
+export type { RddContext } from './rdd/rdd-context.ts';
 export { QuarrySession, type SessionOptions } from './session.ts';
 export type { SessionConf } from './session-conf.ts';

@@ -15,6 +15,8 @@ import { toColumn } from './dataframe/column.ts';
 import type { LiteralValue } from './dataframe/literal.ts';
 import { inferSchema, localRelation } from './dataframe/local-relation.ts';
 import { FileSystem } from './fs/file-system.ts';
+import type { IngestOptions, IngestReport } from './ingest/ingest.ts';
+import { RddContext } from './rdd/rdd-context.ts';
 import { SessionConf } from './session-conf.ts';
 
 export interface SessionOptions {
@@ -113,6 +115,18 @@ export class QuarrySession {
   async createDataFrame(rows: readonly Row[], schema?: string | StructType): Promise<DataFrame> {
     const type = typeof schema === 'string' ? await this.#parseDdl(schema) : (schema ?? inferSchema(rows));
     return this.#dataFrame({ localRelation: localRelation(rows, type) });
+  }
+
+  /** Where RDDs start: records and functions of JavaScript, on a Quarry cluster. */
+  get rdd(): RddContext {
+    return new RddContext(this.#client);
+  }
+
+  /** Local files into the cluster as Parquet that jobs read block by block. Errors: those of `ingest`. */
+  async ingest(options: Omit<IngestOptions, 'fs'>): Promise<IngestReport> {
+    // The kernel that reads the files is loaded with the first ingest: most programs only ask.
+    const { ingest } = await import('./ingest/ingest.ts');
+    return ingest({ ...options, fs: await this.fs });
   }
 
   /** The cluster's files. Errors at first use: INVALID_ARGUMENT when the session knows no namenode. */

@@ -1,15 +1,16 @@
 import { FileSystem } from '../client/fs/file-system.ts';
-import type { Config } from '../common/config.ts';
+import { RDD_PLAN_TYPE_URL } from '../common/rdd/rdd-plan.ts';
 import type { StartRole } from '../common/role.ts';
-import type { Seams } from '../common/seams/seams.ts';
 import { analyzerPlanner } from './connect/analyzer-planner.ts';
 import { ConnectServer } from './connect/connect-server.ts';
 import { ConnectService } from './connect/connect-service.ts';
 import { ExtensionTable } from './connect/extensions.ts';
+import { RDD_PLAN_TYPE_URL } from '../common/rdd/rdd-plan.ts';
 import { warmUp } from './connect/warm-up.ts';
 import { serveHttp } from './http/http-door.ts';
+import { RddExtension } from './rdd/rdd-extension.ts';
+import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
-import type { Compute } from './schedule/compute.ts';
 import { SessionTable } from './session/session-table.ts';
 
 /** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
@@ -22,7 +23,9 @@ export const start: StartRole = async (options, config, seams) => {
     clock: seams.clock,
     resolveFiles: (source) => compute.files.resolve(source),
   });
-  const connect = connectServer(compute, sessions, config, seams);
+  const rdd = new RddExtension({ compute, fileSystem, config, seams });
+  const extensions = new ExtensionTable([[RDD_PLAN_TYPE_URL, rdd]]);
+  const connect = connectServer({ compute, sessions, extensions, config, seams });
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     // Sessions first: their executions end, and with them the streams that a graceful end would wait for.
@@ -46,23 +49,3 @@ export const start: StartRole = async (options, config, seams) => {
     throw thrown;
   }
 };
-
-function connectServer(
-  compute: Compute,
-  sessions: SessionTable,
-  config: Config,
-  seams: Seams,
-): ConnectServer {
-  const service = new ConnectService({
-    sessions,
-    clock: seams.clock,
-    planner: analyzerPlanner,
-    queries: compute.queries,
-    extensions: new ExtensionTable(),
-  });
-  return new ConnectServer({
-    service,
-    log: seams.log,
-    streamBytesMax: config['driver.connectStreamBytesMax'],
-  });
-}

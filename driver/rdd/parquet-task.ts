@@ -1,13 +1,12 @@
 import type { ParquetFooter } from '../../common/parquet/parquet-footer.ts';
 import { chunkRange } from '../../common/parquet/parquet-footer.ts';
-import type { ColumnInput } from '../../proto/gen/quarry/Column.ts';
-import type { ColumnTypeInput } from '../../proto/gen/quarry/ColumnType.ts';
 import type { LocatedBlock } from '../../proto/gen/quarry/LocatedBlock.ts';
 import type { SqlTaskInput } from '../../proto/gen/quarry/SqlTask.ts';
 import type { ResolvedFiles } from '../plan/analyzer-context.ts';
 import type { ScanFile } from '../plan/logical-plan.ts';
-import type { SparkType, StructField } from '../plan/spark-type.ts';
+import type { SparkType } from '../plan/spark-type.ts';
 import { duckdbType, quoteIdentifier, quoteText } from '../plan/types/duckdb-type.ts';
+import { columnOf } from '../stages/column-type.ts';
 
 /** Stands in the statement where the executor puts the scan. */
 const VIEW = 'quarry_rdd_scan';
@@ -71,33 +70,4 @@ export function parquetTask(
 function directoryValue(file: ScanFile, index: number, type: SparkType): string {
   const value = file.partitionValues[index] ?? null;
   return `CAST(${value === null ? 'NULL' : quoteText(value)} AS ${duckdbType(type)})`;
-}
-
-function columnOf({ name, type, nullable }: StructField): ColumnInput {
-  return { name, nullable, type: columnTypeOf(type) };
-}
-
-function columnTypeOf(type: SparkType): ColumnTypeInput {
-  const { kind } = type;
-  switch (kind) {
-    case 'decimal':
-      return { kind, precision: type.precision, scale: type.scale };
-    case 'array':
-      return {
-        kind,
-        fields: [columnOf({ name: 'element', type: type.element, nullable: type.containsNull })],
-      };
-    case 'map':
-      return {
-        kind,
-        fields: [
-          columnOf({ name: 'key', type: type.key, nullable: false }),
-          columnOf({ name: 'value', type: type.value, nullable: type.valueContainsNull }),
-        ],
-      };
-    case 'struct':
-      return { kind, fields: type.fields.map(columnOf) };
-    default:
-      return { kind };
-  }
 }
