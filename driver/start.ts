@@ -5,10 +5,8 @@ import { analyzerPlanner } from './connect/analyzer-planner.ts';
 import { ConnectServer } from './connect/connect-server.ts';
 import { ConnectService } from './connect/connect-service.ts';
 import { ExtensionTable } from './connect/extensions.ts';
-import { RDD_PLAN_TYPE_URL } from '../common/rdd/rdd-plan.ts';
 import { warmUp } from './connect/warm-up.ts';
 import { serveHttp } from './http/http-door.ts';
-import { RddExtension } from './rdd/rdd-extension.ts';
 import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
 import { SessionTable } from './session/session-table.ts';
@@ -24,8 +22,18 @@ export const start: StartRole = async (options, config, seams) => {
     resolveFiles: (source) => compute.files.resolve(source),
   });
   const rdd = new RddExtension({ compute, fileSystem, config, seams });
-  const extensions = new ExtensionTable([[RDD_PLAN_TYPE_URL, rdd]]);
-  const connect = connectServer({ compute, sessions, extensions, config, seams });
+  const service = new ConnectService({
+    sessions,
+    clock: seams.clock,
+    planner: analyzerPlanner,
+    queries: compute.queries,
+    extensions: new ExtensionTable([[RDD_PLAN_TYPE_URL, rdd]]),
+  });
+  const connect = new ConnectServer({
+    service,
+    log: seams.log,
+    streamBytesMax: config['driver.connectStreamBytesMax'],
+  });
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     // Sessions first: their executions end, and with them the streams that a graceful end would wait for.
