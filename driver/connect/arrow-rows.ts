@@ -4,7 +4,7 @@ import type { QueryBatch } from '../schedule/query-runner.ts';
 import { cellText } from './cell-text.ts';
 
 /** Loaded when the first small result is read or made: a tenth of a second that serving does not wait for. */
-export const loadArrow = () => import('apache-arrow');
+export const loadArrow = (): Promise<typeof import('apache-arrow')> => import('apache-arrow');
 
 /** Every row of a small result as text. */
 export async function renderRows(
