@@ -74,10 +74,19 @@ export function verifyChecksums(parts: readonly Buffer[], lengthBytes: number, c
   return tailBytes === 0 || checksums.readUInt32BE(chunks * 4) === tail;
 }
 
-/** The CRC32C of `chunks` full chunks from the CRCs of each. */
-export function combineChunks(checksums: Buffer, chunks: number): number {
+/** The CRC32C of `lengthBytes` bytes from those of its chunks, continuing from `initial` (the CRC of the bytes before). */
+export function combineChecksums(checksums: Buffer, lengthBytes: number, initial = 0): number {
+  const tailBytes = lengthBytes % BYTES_PER_CHECKSUM;
+  const chunks = (lengthBytes - tailBytes) / BYTES_PER_CHECKSUM;
+  const whole = combineChunks(checksums, chunks, initial);
+  if (tailBytes === 0) return whole;
+  const zeros = ZEROS.subarray(0, tailBytes);
+  return (crc32c(zeros, whole) ^ crc32c(zeros) ^ checksums.readUInt32BE(chunks * 4)) >>> 0;
+}
+
+function combineChunks(checksums: Buffer, chunks: number, initial = 0): number {
   const [s0, s1, s2, s3] = SHIFT as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
-  let crc = 0;
+  let crc = initial;
   for (let at = 0; at < chunks * 4; at += 4) {
     crc =
       s0[crc & 255]! ^

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BYTES_PER_CHECKSUM } from '../../common/checksum.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import { combineChecksums } from '../../common/transfer/chunk-checksums.ts';
 import type { OpBlockChecksum } from '../../common/transfer/messages.ts';
 import { CHECKSUM_CRC32C, STATUS } from '../../common/transfer/protocol.ts';
 import type { Wire } from '../../common/transfer/wire.ts';
@@ -8,8 +9,9 @@ import type { TransferContext } from './data-server.ts';
 import { checkBlock, refuse, respond } from './refusal.ts';
 
 const MD5CRC = 1;
+const COMPOSITE_CRC = 2;
 
-/** BLOCK_CHECKSUM: the MD5 of a replica's checksums, of which HDFS makes a file's checksum. */
+/** BLOCK_CHECKSUM: the MD5 of a replica's checksums or the CRC of its bytes, of which HDFS makes a file's checksum. */
 export async function answerBlockChecksum(
   wire: Wire,
   context: TransferContext,
@@ -17,19 +19,14 @@ export async function answerBlockChecksum(
 ): Promise<void> {
   try {
     const options = op.blockChecksumOptions ?? { blockChecksumType: MD5CRC, stripeLength: 0 };
-    if (options.blockChecksumType !== MD5CRC) {
-      throw new QuarryError(
-        'UNSUPPORTED',
-        'only MD5-of-CRC checksums are served: set dfs.checksum.combine.mode=MD5MD5CRC',
-      );
-    }
-    const { count, md5 } = await digest(context, op);
+    const { lengthBytes, md5, crc } = await digest(context, op);
+    const composite = options.blockChecksumType === COMPOSITE_CRC;
     respond(wire, {
       status: STATUS.SUCCESS,
       checksumResponse: {
         bytesPerCrc: BYTES_PER_CHECKSUM,
-        crcPerBlock: count,
-        blockChecksum: md5,
+        crcPerBlock: Math.ceil(lengthBytes / BYTES_PER_CHECKSUM),
+        blockChecksum: composite ? crc : md5,
         crcType: CHECKSUM_CRC32C,
         blockChecksumOptions: options,
       },
@@ -39,10 +36,13 @@ export async function answerBlockChecksum(
   }
 }
 
-async function digest(
-  { store, poolId }: TransferContext,
-  op: OpBlockChecksum,
-): Promise<{ count: number; md5: Buffer }> {
+interface Digest {
+  readonly lengthBytes: number;
+  readonly md5: Buffer;
+  readonly crc: Buffer;
+}
+
+async function digest({ store, poolId }: TransferContext, op: OpBlockChecksum): Promise<Digest> {
   const { block } = op.header;
   checkBlock(block, poolId());
   const replica = store.replica(block.blockId);
@@ -57,10 +57,14 @@ async function digest(
     );
   }
   const hash = createHash('md5');
-  let bytes = 0;
-  for await (const chunk of store.read(block.blockId, 0, replica.lengthBytes)) {
-    hash.update(chunk.checksums);
-    bytes += chunk.checksums.length;
+  let crc = 0;
+  let lengthBytes = 0;
+  for await (const { data, checksums } of store.read(block.blockId, 0, replica.lengthBytes)) {
+    hash.update(checksums);
+    crc = combineChecksums(checksums, data.length, crc);
+    lengthBytes += data.length;
   }
-  return { count: bytes / 4, md5: hash.digest() };
+  const crcBytes = Buffer.allocUnsafe(4);
+  crcBytes.writeUInt32BE(crc);
+  return { lengthBytes, md5: hash.digest(), crc: crcBytes };
 }

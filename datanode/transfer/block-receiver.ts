@@ -169,7 +169,9 @@ class BlockReceiver {
       return STATUS.SUCCESS;
     } catch (thrown) {
       const error = QuarryError.from(thrown);
-      this.#warn('transfer.store-failed', `${error.code}: ${error.message}`);
+      // Those that were handed over after it fail for the same reason.
+      if (!this.#failed) this.#warn('transfer.store-failed', `${error.code}: ${error.message}`);
+      this.#failed = true;
       return refusalStatus(error);
     }
   }

@@ -7,7 +7,7 @@ import { crc32c } from '../../../../common/checksum.ts';
 import { packageRoot } from '../../../../common/package-root.ts';
 import { SystemClock } from '../../../../common/seams/clock.ts';
 import {
-  combineChunks,
+  combineChecksums,
   computeChecksums,
   verifyChecksums,
 } from '../../../../common/transfer/chunk-checksums.ts';
@@ -140,9 +140,18 @@ describe('checksums', () => {
   });
 
   it('combine to that of the whole', () => {
-    const bytes = Buffer.alloc(512 * 9, 'quarry');
-    expect(combineChunks(computeChecksums([bytes], bytes.length), 9)).toBe(crc32c(bytes));
-    expect(combineChunks(Buffer.alloc(0), 0)).toBe(0);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 5_000 }), fc.nat(8), (array, chunks) => {
+        const bytes = Buffer.from(array);
+        expect(combineChecksums(computeChecksums([bytes], bytes.length), bytes.length)).toBe(crc32c(bytes));
+        const first = bytes.subarray(0, chunks * 512);
+        const rest = bytes.subarray(first.length);
+        const soFar = combineChecksums(computeChecksums([first], first.length), first.length);
+        expect(combineChecksums(computeChecksums([rest], rest.length), rest.length, soFar)).toBe(
+          crc32c(bytes),
+        );
+      }),
+    );
   });
 
   it('do not match after any flipped bit, of data or checksum', () => {

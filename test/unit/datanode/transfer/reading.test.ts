@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QuarryError } from '../../../../common/quarry-error.ts';
+import { crc32c } from '../../../../common/checksum.ts';
 import { silentLog } from '../../../../common/log.ts';
 import { SystemNet } from '../../../../common/seams/system-net.ts';
 import { openBlockReader } from '../../../../common/transfer/block-reader.ts';
@@ -155,18 +156,25 @@ describe('reading', () => {
     expect(node().events.at(-1)?.kind).toBe('CORRUPT');
   });
 
-  it('answers the MD5 of all checksums', async () => {
+  it('answers the MD5 of all checksums, or the CRC of all bytes', async () => {
     const wire = await connect();
-    const { baseHeader } = operationHeader({ blockId: 7, generationStamp: STAMP, lengthBytes: 0 }, '', '');
-    wire.send([encodeOperation(OP.BLOCK_CHECKSUM, opBlockChecksum, { header: baseHeader })]);
-    const { checksumResponse } = blockOpResponse.decode(await wire.readDelimited(1_000));
-    const md5 = createHash('md5').update(node().store.blocks.get(7)!.checksums).digest();
-    expect(checksumResponse).toMatchObject({
-      bytesPerCrc: 512,
-      crcPerBlock: Math.ceil(DATA.length / 512),
-      crcType: 2,
-    });
-    expect(Buffer.from(checksumResponse!.blockChecksum).equals(md5)).toBe(true);
+    const ask = async (blockChecksumType: number) => {
+      const { baseHeader } = operationHeader({ blockId: 7, generationStamp: STAMP, lengthBytes: 0 }, '', '');
+      const options = { blockChecksumType, stripeLength: 0 };
+      wire.send([
+        encodeOperation(OP.BLOCK_CHECKSUM, opBlockChecksum, {
+          header: baseHeader,
+          blockChecksumOptions: options,
+        }),
+      ]);
+      return blockOpResponse.decode(await wire.readDelimited(1_000)).checksumResponse!;
+    };
+    const md5 = await ask(1);
+    expect(md5).toMatchObject({ bytesPerCrc: 512, crcPerBlock: Math.ceil(DATA.length / 512), crcType: 2 });
+    const expected = createHash('md5').update(node().store.blocks.get(7)!.checksums).digest();
+    expect(Buffer.from(md5.blockChecksum).equals(expected)).toBe(true);
+    const composite = Buffer.from((await ask(2)).blockChecksum);
+    expect(composite.readUInt32BE(0)).toBe(crc32c(DATA));
     wire.destroy();
   });
 
