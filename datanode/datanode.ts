@@ -222,7 +222,7 @@ export class Datanode {
         return { usedBytes, blockCount, activeStreams };
       },
       probe: () => this.#store.probe(),
-      doneCommands: () => this.#orders.takeDone(),
+      doneCommands: (session) => this.#orders.takeDone(session),
       acceptCommands: (commands, session) => this.#orders.accept(commands, session),
     };
   }

@@ -13,11 +13,13 @@ export type RunOrder = (command: Command, signal: AbortSignal) => Promise<void>;
 export class OrderRunner {
   readonly #run: RunOrder;
   readonly #log: Logger;
-  readonly #running = new Map<number, Promise<void>>();
+  readonly #running = new Set<number>();
+  /** Of all sessions. */
+  readonly #work = new Set<Promise<void>>();
   /** Oldest first. */
   readonly #finished = new Set<number>();
   #toReport = new Set<number>();
-  #stop = new AbortController();
+  readonly #stop = new AbortController();
   #session = 0;
 
   constructor(run: RunOrder, log: Logger) {
@@ -26,20 +28,15 @@ export class OrderRunner {
   }
 
   /** Ids whose work has ended since the last call. A repeat of an order whose report was lost is reported again. */
-  takeDone(): number[] {
+  takeDone(session: number): number[] {
+    this.#enter(session);
     const done = [...this.#toReport];
     this.#toReport = new Set();
     return done;
   }
 
   accept(commands: readonly Command[], session: number): void {
-    // Ids are of one session: a namenode that has restarted counts anew.
-    if (session !== this.#session) {
-      this.#finished.clear();
-      this.#toReport.clear();
-      this.#running.clear();
-      this.#session = session;
-    }
+    this.#enter(session);
     for (const command of commands) {
       if (this.#finished.has(command.id)) this.#toReport.add(command.id);
       else if (!this.#running.has(command.id)) this.#start(command, session);
@@ -48,17 +45,28 @@ export class OrderRunner {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#running.values());
+    await Promise.all(this.#work);
+  }
+
+  /** Ids are of one session: a namenode that has restarted counts anew. */
+  #enter(session: number): void {
+    if (session === this.#session) return;
+    this.#session = session;
+    this.#finished.clear();
+    this.#toReport.clear();
+    this.#running.clear();
   }
 
   #start(command: Command, session: number): void {
-    const run = this.#run(command, this.#stop.signal)
+    this.#running.add(command.id);
+    const work = this.#run(command, this.#stop.signal)
       .catch((thrown: unknown) => {
         const { code, message } = QuarryError.from(thrown);
         const level = code === 'INTERNAL' ? 'error' : 'warn';
         this.#log[level]({ id: command.id, order: command.order, code, reason: message }, 'order.failed');
       })
       .then(() => {
+        this.#work.delete(work);
         if (session !== this.#session) return;
         this.#running.delete(command.id);
         this.#finished.add(command.id);
@@ -68,6 +76,6 @@ export class OrderRunner {
           this.#finished.delete(oldest);
         }
       });
-    this.#running.set(command.id, run);
+    this.#work.add(work);
   }
 }

@@ -25,7 +25,7 @@ export interface SessionHost {
   space(): Promise<DiskSpace>;
   stats(): { readonly usedBytes: number; readonly blockCount: number; readonly activeStreams: number };
   probe(): Promise<void>;
-  doneCommands(): number[];
+  doneCommands(session: number): number[];
   acceptCommands(commands: readonly Command[], session: number): void;
 }
 
@@ -131,7 +131,7 @@ export class SessionLoop {
   async #heartbeat(session: number): Promise<void> {
     this.#vitals.probeDisk();
     try {
-      const done = this.#host.doneCommands();
+      const done = this.#host.doneCommands(session);
       const reply = await this.#namenode.heartbeat({
         nodeId: this.#host.nodeId,
         session,

@@ -97,7 +97,7 @@ export class Reclaimer {
   }
 
   async #copyForward(segment: Segment): Promise<void> {
-    for (const entry of [...this.#store.entries.values()]) {
+    for (const entry of this.#store.entries.values()) {
       if (this.#stop.signal.aborted) return;
       if (entry.usage.has(segment.firstSeq)) await this.#moveBlock(entry, segment);
     }

@@ -161,8 +161,8 @@ export class MemoryHarness extends Harness {
 export function bytesOf(blockId: number, offsetBytes: number, lengthBytes: number): Buffer {
   const bytes = Buffer.allocUnsafe(lengthBytes);
   for (let i = 0; i < lengthBytes; i++) {
-    const at = offsetBytes + i;
-    bytes[i] = Math.imul(blockId * 31 + (at >>> 9), 0x9e3779b1) ^ (at * 7) ^ (at >>> 16);
+    const mixed = Math.imul(offsetBytes + i + blockId * 1_000_003, 0x9e3779b1);
+    bytes[i] = mixed ^ (mixed >>> 15);
   }
   return bytes;
 }
