@@ -110,7 +110,9 @@ function endFullReport(state: State, tx: Transaction, node: Datanode): void {
   }
   for (const blockId of node.orphans.keys()) if (!isCurrent(blockId)) node.orphans.delete(blockId);
   for (const { blockId } of state.deletions.of(node.id)) {
-    if (!isCurrent(blockId)) state.deletions.confirm(tx, blockId, node.id);
+    if (isCurrent(blockId)) continue;
+    state.deletions.confirm(tx, blockId, node.id);
+    node.invalidations.delete(blockId);
   }
   state.construction.forgetReports(node.id, isCurrent);
   state.stragglers.forgetNode(node.index, isCurrent);
