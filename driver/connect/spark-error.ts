@@ -100,26 +100,20 @@ function withClassOfText(error: QuarryError): QuarryError {
 }
 
 function messageOf(error: QuarryError, errorClass: string | undefined, sqlState: string | undefined): string {
-  if (error.message.startsWith('[') || errorClass === undefined) return error.message;
-  const text = wording(error, errorClass);
+  const text = errorClass === undefined ? undefined : wording(error, errorClass);
+  if (text === undefined) return error.message;
   return `[${errorClass}] ${text}${sqlState === undefined ? '' : ` SQLSTATE: ${sqlState}`}`;
 }
 
-/** Spark's own sentence where scripts match on it, else ours. */
-function wording(error: QuarryError, errorClass: string): string {
+/** Spark's own sentence where scripts match on it, else ours; undefined when the message has Spark's form already. */
+function wording(error: QuarryError, errorClass: string): string | undefined {
   const path = error.details['path'];
-  switch (errorClass) {
-    case 'PATH_NOT_FOUND':
-      return path === undefined ? sentence(error.message) : `Path does not exist: ${path}.`;
-    case 'PATH_ALREADY_EXISTS':
-      return path === undefined
-        ? sentence(error.message)
-        : `Path ${path} already exists. Set mode as "overwrite" to overwrite the existing path.`;
-    case 'OPERATION_CANCELED':
-      return 'Operation has been canceled.';
-    default:
-      return sentence(error.message);
+  if (errorClass === 'PATH_NOT_FOUND' && path !== undefined) return `Path does not exist: ${path}.`;
+  if (errorClass === 'PATH_ALREADY_EXISTS' && path !== undefined) {
+    return `Path ${path} already exists. Set mode as "overwrite" to overwrite the existing path.`;
   }
+  if (errorClass === 'OPERATION_CANCELED') return 'Operation has been canceled.';
+  return error.message.startsWith('[') ? undefined : sentence(error.message);
 }
 
 function sentence(text: string): string {

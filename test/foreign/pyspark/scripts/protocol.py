@@ -50,7 +50,7 @@ results["tag"] = interrupted(lambda: spark.interruptTag("endless"))
 results["all"] = interrupted(lambda: spark.interruptAll())
 results["after"] = spark.range(10).count()
 
-other = spark.newSession()
+other = SparkSession.builder.remote(sys.argv[1]).create()
 spark.range(1).createOrReplaceTempView("mine")
 spark.range(1).createOrReplaceGlobalTempView("everyones")
 results["isolation"] = [spark.catalog.tableExists("mine"), other.catalog.tableExists("mine")]
