@@ -1,3 +1,4 @@
+import { QuarryError } from '../../../common/quarry-error.ts';
 import type { CommandInput } from '../../../proto/gen/quarry/Command.ts';
 import type { LocatedBlockInput } from '../../../proto/gen/quarry/LocatedBlock.ts';
 import type { ReplicaEvent } from '../../../proto/gen/quarry/ReplicaEvent.ts';
@@ -9,7 +10,7 @@ type ScenarioCommand = (world: Scenario, words: readonly string[], options: Opti
 const GiB = 1024 ** 3;
 
 /** What a scenario file may say. Every command answers a line or more. */
-export const COMMANDS: Readonly<Record<string, ScenarioCommand>> = {
+const COMMANDS: Readonly<Record<string, ScenarioCommand>> = {
   async start(world, _, options) {
     await world.start(options);
     return `started, ${safeMode(world)}`;
@@ -60,7 +61,7 @@ export const COMMANDS: Readonly<Record<string, ScenarioCommand>> = {
       highestTxid: Number(options['txid'] ?? 0),
     });
     world.sessions.set(name, { session: Number(reply.session), sequence: 1, done: [], freeBytes });
-    return `registered in epoch ${reply.epoch}, ${safeMode(world)}`;
+    return `registered in epoch ${Number(reply.epoch)}, ${safeMode(world)}`;
   },
   async report(world, [name = '', ...replicas]) {
     await world.execute('blockReport', {
@@ -262,14 +263,39 @@ export const COMMANDS: Readonly<Record<string, ScenarioCommand>> = {
   },
   async fsck(world, [path = '/']) {
     const { files, blocks, underReplicated, overReplicated, corrupt, missing } = await world.fsck(path);
-    return `files ${files} blocks ${blocks} under ${underReplicated} over ${overReplicated} corrupt ${corrupt} missing ${missing}`;
+    return `files ${Number(files)} blocks ${Number(blocks)} under ${Number(underReplicated)} over ${Number(overReplicated)} corrupt ${Number(corrupt)} missing ${Number(missing)}`;
   },
   async status(world) {
     const { fileCount, directoryCount, blockCount, datanodes } = world.status();
     const nodes = datanodes?.map(({ info, state }) => `${info?.id} ${state}`).join(', ');
-    return `files ${fileCount} directories ${directoryCount} blocks ${blockCount}; ${nodes || 'no datanodes'}`;
+    return `files ${Number(fileCount)} directories ${Number(directoryCount)} blocks ${Number(blockCount)}; ${nodes || 'no datanodes'}`;
   },
 };
+
+/** Executes one line; answers its trace. */
+export async function runLine(world: Scenario, line: string): Promise<string> {
+  const [verb = '', ...words] = line.split(/\s+/);
+  const command = COMMANDS[verb];
+  if (command === undefined) throw new Error(`no scenario command ${verb}`);
+  const options = Object.fromEntries(
+    words
+      .filter((word) => word.includes('='))
+      .map((word) => {
+        const at = word.indexOf('=');
+        return [word.slice(0, at), word.slice(at + 1)];
+      }),
+  );
+  try {
+    return await command(
+      world,
+      words.filter((word) => !word.includes('=')),
+      options,
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof QuarryError)) throw thrown;
+    return `${thrown.code}: ${thrown.message}`;
+  }
+}
 
 async function heartbeat(world: Scenario, name: string): Promise<string> {
   const { session, done, freeBytes } = sessionOf(world, name);

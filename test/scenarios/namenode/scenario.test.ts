@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Scenario } from './scenario.ts';
+import { runLine } from './scenario-commands.ts';
 
 // Each .txt is a story: commands, `----`, the whole trace of what the namenode did. After a change of behaviour that is
 // wanted, `npx vitest run --project unit test/scenarios -u` writes the traces anew; commit them only if you understand
@@ -20,7 +21,7 @@ it.each(files)('%s', async (file) => {
         continue;
       }
       const traces: string[] = [];
-      for (const line of input.split('\n')) traces.push(await scenario.run(line));
+      for (const line of input.split('\n')) traces.push(await runLine(scenario, line));
       blocks.push(`${input}\n----\n${traces.join('\n')}`);
     }
   } finally {

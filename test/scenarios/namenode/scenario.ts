@@ -1,11 +1,9 @@
 import { type Config, resolveConfig } from '../../../common/config.ts';
-import { QuarryError } from '../../../common/quarry-error.ts';
 import type { CommandKind, ReplyOf, RequestOf } from '../../../namenode/commands.ts';
 import { type RunningNamenode, startNamenode } from '../../../namenode/namenode-server.ts';
 import { getBlockLocations, getFileInfo, list } from '../../../namenode/queries.ts';
 import { fsck, getStatus } from '../../../namenode/status-queries.ts';
 import { FakeClock, FakeDisk, FakeRandom, fakeSeams, settled } from '../../unit/namenode/fake-world.ts';
-import { COMMANDS } from './scenario-commands.ts';
 
 const FIRST_BLOCK = 1_073_741_824;
 const BLOCK = /^(\d+)@(\d+)(?::(\d+))?$/;
@@ -82,28 +80,6 @@ export class Scenario {
       offsetBytes: 0,
       lengthBytes: 0,
     });
-
-  /** Executes one line; answers its trace. */
-  async run(line: string): Promise<string> {
-    const [verb = '', ...words] = line.split(/\s+/);
-    const command = COMMANDS[verb];
-    if (command === undefined) throw new Error(`no scenario command ${verb}`);
-    const options = Object.fromEntries(
-      words
-        .filter((word) => word.includes('='))
-        .map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
-    );
-    try {
-      return await command(
-        this,
-        words.filter((word) => !word.includes('=')),
-        options,
-      );
-    } catch (thrown) {
-      if (!(thrown instanceof QuarryError)) throw thrown;
-      return `${thrown.code}: ${thrown.message}`;
-    }
-  }
 }
 
 function resolveConfigOnly(settings: Readonly<Record<string, string>>): Partial<Config> {

@@ -50,7 +50,7 @@ function watch<T>(promise: Promise<T>): { outcome: string } {
   const watched = { outcome: 'waiting' };
   promise.then(
     () => (watched.outcome = 'answered'),
-    (thrown: { code?: string }) => (watched.outcome = thrown.code ?? String(thrown)),
+    (thrown: { code?: string }) => (watched.outcome = thrown.code ?? 'failed'),
   );
   return watched;
 }
