@@ -25,17 +25,17 @@ export function place(
   nowMs: number,
   localityWaitMs: number,
 ): Placement {
-  const blameless = executors.filter(({ spec }) => !task.blamed.has(spec.id));
-  const usable = blameless.length > 0 ? blameless : executors;
-  const free = usable.filter(({ spec, running }) => running < spec.slots);
+  const untilMs = (task.pendingSinceMs ?? nowMs) + localityWaitMs;
+  const isFree = ({ spec, running }: ExecutorState) => running < spec.slots;
   const { preferredNodes } = task.spec;
-  const preferred = usable.filter(({ spec }) => preferredNodes.includes(spec.node));
-  if (preferred.length > 0) {
-    const freePreferred = free.filter((executor) => preferred.includes(executor));
-    if (freePreferred.length > 0) return { kind: 'run', executor: best(freePreferred, preferredNodes) };
-    const untilMs = (task.pendingSinceMs ?? nowMs) + localityWaitMs;
-    if (nowMs < untilMs) return { kind: 'wait', untilMs };
+  const blameless = executors.filter(({ spec }) => !task.blamed.has(spec.id));
+  const near = blameless.filter(({ spec }) => preferredNodes.includes(spec.node));
+  for (const circle of [near, blameless]) {
+    const free = circle.filter(isFree);
+    if (free.length > 0) return { kind: 'run', executor: best(free, preferredNodes) };
+    if (circle.length > 0 && nowMs < untilMs) return { kind: 'wait', untilMs };
   }
+  const free = executors.filter(isFree);
   return free.length === 0 ? { kind: 'full' } : { kind: 'run', executor: best(free, preferredNodes) };
 }
 
