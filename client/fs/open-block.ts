@@ -69,7 +69,8 @@ interface PlacementHistory {
 
 /**
  * Suspect nodes are left out while enough others are there. A suspicion is of an earlier block and may be out of date:
- * better a doubtful replica than a block with one.
+ * better a doubtful replica than a block with one. So the namenode is first asked without naming them, because it takes
+ * what is named for broken, and the next caller would get fewer nodes than there are.
  */
 async function addBlock(
   context: FsContext,
@@ -80,7 +81,6 @@ async function addBlock(
   const { namenode, suspects } = context;
   const { path, inodeId } = file;
   const request = { path, inodeId, ...(previous === undefined ? {} : { previous }) };
-  const doubtful = suspects.ids().filter((id) => !history.excluded.has(id));
   const place = (excludedNodes: string[]) =>
     namenode.call(
       'AddBlock',
@@ -88,12 +88,12 @@ async function addBlock(
       excludedNodes.length === 0 ? {} : { scarcityTimeoutMs: PLACEMENT_PATIENCE_MS },
     );
   try {
-    if (doubtful.length > 0) {
-      const located = await placedWithout(doubtful, place, history);
-      if (located !== undefined && located.locations.length >= Math.min(file.replication, 2)) return located;
-      if (located !== undefined) await namenode.call('AbandonBlock', { path, inodeId, block: located.block });
-    }
-    return await place([...history.excluded]);
+    const located = await place([...history.excluded]);
+    const doubtful = located.locations.map(({ id }) => id).filter((id) => suspects.isSuspect(id));
+    const certain = located.locations.length - doubtful.length;
+    if (doubtful.length === 0 || certain < Math.min(file.replication, 2)) return located;
+    await namenode.call('AbandonBlock', { path, inodeId, block: located.block });
+    return await place([...history.excluded, ...doubtful]);
   } catch (thrown) {
     if (!hasCode(thrown, 'NOT_ENOUGH_DATANODES') || history.failures.length === 0) throw thrown;
     if (history.failures.every(({ error }) => error.code === 'NO_SPACE')) {
@@ -101,18 +101,5 @@ async function addBlock(
     }
     const tried = describeFailures(history.failures);
     throw new QuarryError(thrown.code, `${thrown.message}; tried ${tried}`, { cause: thrown });
-  }
-}
-
-async function placedWithout(
-  doubtful: readonly string[],
-  place: (excludedNodes: string[]) => Promise<LocatedBlock>,
-  history: PlacementHistory,
-): Promise<LocatedBlock | undefined> {
-  try {
-    return await place([...history.excluded, ...doubtful]);
-  } catch (thrown) {
-    if (hasCode(thrown, 'NOT_ENOUGH_DATANODES')) return undefined;
-    throw thrown;
   }
 }

@@ -28,10 +28,6 @@ export class SuspectNodes {
     return false;
   }
 
-  ids(): string[] {
-    return [...this.#untilMs.keys()].filter((id) => this.isSuspect(id));
-  }
-
   /** The same nodes, the suspect ones last. */
   order<T extends { readonly id: string }>(nodes: readonly T[]): T[] {
     return [...nodes.filter((n) => !this.isSuspect(n.id)), ...nodes.filter((n) => this.isSuspect(n.id))];

@@ -97,7 +97,7 @@ describe('FileWriter', () => {
     expect(cluster.files.get('/a')!.blocks[0]!.nodes).toEqual(['dn1', 'dn3', 'dn4']);
     // The next file does not have to find out again.
     await fs.writeFile('/b', randomBytes(1_000));
-    expect(cluster.named('AbandonBlock')).toHaveLength(1);
+    expect(cluster.datanode('dn2').opened).toHaveLength(1);
     expect(cluster.files.get('/b')!.blocks[0]!.nodes).not.toContain('dn2');
   });
 
