@@ -40,7 +40,7 @@ export function catalogResult(catalog: Catalog, session: Session): Result {
     case 'getDatabase':
       return rowsResult(DATABASE_COLUMNS, () => [databaseRow(catalog.getDatabase!.dbName)]);
     case 'databaseExists':
-      return truth(() => [DATABASE, GLOBAL_DATABASE].includes(unquoted(catalog.databaseExists!.dbName)));
+      return truth(() => [DATABASE, GLOBAL_DATABASE].includes(databaseName(catalog.databaseExists!.dbName)));
     case 'isCached':
       getView(session, catalog.isCached!.tableName);
       return truth(() => false);
@@ -103,6 +103,34 @@ function viewResult(catalog: Catalog, session: Session): Result {
     case 'dropGlobalTempView':
       return truth(() => session.views.global.drop(unquoted(catalog.dropGlobalTempView!.viewName)));
     default:
+      return functionResult(catalog);
+  }
+}
+
+/** The function tables are loaded when they are asked for: a driver starts without them. */
+async function functions(pattern?: string | null): Promise<string[]> {
+  const { functionNames } = await import('../plan/functions/function-table.ts');
+  return matching(functionNames(), pattern);
+}
+
+function functionResult(catalog: Catalog): Result {
+  switch (catalog.catType) {
+    case 'listFunctions':
+      return rowsResult(FUNCTION_COLUMNS, async () =>
+        (await functions(catalog.listFunctions!.pattern)).map(functionRow),
+      );
+    case 'functionExists':
+      return truth(async () =>
+        (await functions()).includes(functionName(catalog.functionExists!.functionName)),
+      );
+    case 'getFunction': {
+      const name = functionName(catalog.getFunction!.functionName);
+      return rowsResult(FUNCTION_COLUMNS, async () => {
+        if (!(await functions()).includes(name)) throw noFunction(name);
+        return [functionRow(name)];
+      });
+    }
+    default:
       throw new QuarryError(
         'UNSUPPORTED',
         `catalog call ${catalog.catType}: there are no tables besides views and files`,
@@ -139,6 +167,14 @@ const TABLE_COLUMNS = columns(
   { tableType: STRING },
   { isTemporary: BOOLEAN },
 );
+const FUNCTION_COLUMNS = columns(
+  { name: STRING },
+  { catalog: STRING },
+  { namespace: NAMESPACE },
+  { description: STRING },
+  { className: STRING },
+  { isTemporary: BOOLEAN },
+);
 const COLUMN_COLUMNS = columns(
   { name: STRING },
   { description: STRING },
@@ -166,10 +202,11 @@ function text(cell: string): Result {
 }
 
 /** `answer` is computed, and what it does is done, when the result is run and not when it is described. */
-function truth(answer: () => boolean): Result {
-  return rowsResult({ kind: 'struct', fields: [{ name: 'value', type: BOOLEAN, nullable: false }] }, () => [
-    [answer()],
-  ]);
+function truth(answer: () => boolean | Promise<boolean>): Result {
+  return rowsResult(
+    { kind: 'struct', fields: [{ name: 'value', type: BOOLEAN, nullable: false }] },
+    async () => [[await answer()]],
+  );
 }
 
 function listTables(
@@ -178,8 +215,8 @@ function listTables(
   pattern: string | null | undefined,
 ) {
   const own = matching(session.views.temporary.names(), pattern).map((name) => tableRow(name, false));
-  if (database === undefined || database === null || unquoted(database) === DATABASE) return own;
-  if (unquoted(database) !== GLOBAL_DATABASE) throw noSchema(database);
+  if (database === undefined || database === null || databaseName(database) === DATABASE) return own;
+  if (databaseName(database) !== GLOBAL_DATABASE) throw noSchema(database);
   return [...matching(session.views.global.names(), pattern).map((name) => tableRow(name, true)), ...own];
 }
 
@@ -187,9 +224,18 @@ function tableRow(name: string, isGlobal: boolean): DriverCell[] {
   return [name, null, isGlobal ? [GLOBAL_DATABASE] : [], null, 'TEMPORARY', true];
 }
 
+function functionRow(name: string): DriverCell[] {
+  return [name, null, null, null, '', true];
+}
+
+/** A name as written, in lower case and without the default database. */
+function functionName(name: string): string {
+  return unquoted(name.replace(/^(?:spark_catalog\.)?default\./i, '')).toLowerCase();
+}
+
 function databaseRow(name: string): DriverCell[] {
-  if (unquoted(name) === DATABASE) return [DATABASE, CATALOG, 'default database', '/user/hive/warehouse'];
-  if (unquoted(name) === GLOBAL_DATABASE) return [GLOBAL_DATABASE, CATALOG, 'views of all sessions', ''];
+  if (databaseName(name) === DATABASE) return [DATABASE, CATALOG, 'default database', '/user/hive/warehouse'];
+  if (databaseName(name) === GLOBAL_DATABASE) return [GLOBAL_DATABASE, CATALOG, 'views of all sessions', ''];
   throw noSchema(name);
 }
 
@@ -208,12 +254,17 @@ function getView(session: Session, name: string): LogicalPlan {
 }
 
 function qualified(table: string, database: string | null | undefined): string {
-  const isOwn = database === undefined || database === null || unquoted(database) === DATABASE;
+  const isOwn = database === undefined || database === null || databaseName(database) === DATABASE;
   return isOwn ? table.replace(/^(?:spark_catalog\.)?default\./i, '') : `${database}.${table}`;
 }
 
 function unquoted(name: string): string {
   return name.startsWith('`') && name.endsWith('`') ? name.slice(1, -1) : name;
+}
+
+/** `default`, `spark_catalog.default`, with or without back-ticks. */
+function databaseName(name: string): string {
+  return unquoted(name.replace(/^`?spark_catalog`?\./, ''));
 }
 
 /** Spark's patterns: `*` for any text, `|` between alternatives, without case. */
@@ -236,6 +287,14 @@ function noSchema(name: string): QuarryError {
     'ANALYSIS',
     `[SCHEMA_NOT_FOUND] The schema ${schemaName} cannot be found. Verify the spelling and correctness of the schema and catalog. SQLSTATE: 42704`,
     { details: { errorClass: 'SCHEMA_NOT_FOUND', sqlState: '42704', schemaName } },
+  );
+}
+
+function noFunction(name: string): QuarryError {
+  return new QuarryError(
+    'ANALYSIS',
+    `[UNRESOLVED_ROUTINE] Cannot resolve routine \`${name}\` on search path [\`system\`.\`builtin\`, \`system\`.\`session\`, \`${CATALOG}\`.\`default\`]. SQLSTATE: 42883`,
+    { details: { errorClass: 'UNRESOLVED_ROUTINE', sqlState: '42883', routineName: `\`${name}\`` } },
   );
 }
 

@@ -1,10 +1,14 @@
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { inputsOf } from '../plan/plan-tree.ts';
 
+/** The steps that Spark names; here the analyzed plan is what stages are cut from, so that they show the same tree. */
+const STEPS = ['Parsed Logical Plan', 'Analyzed Logical Plan', 'Optimized Logical Plan', 'Physical Plan'];
+
 /** A plan as an indented tree: each node with its columns, `name#id`. */
 export function explainString(plan: LogicalPlan, extended: boolean): string {
   const tree = lines(plan).join('\n');
-  return extended ? `== Analyzed Logical Plan ==\n${tree}\n` : `== Physical Plan ==\n${tree}\n`;
+  const steps = extended ? STEPS : STEPS.slice(-1);
+  return steps.map((step) => `== ${step} ==\n${tree}\n`).join('\n');
 }
 
 function lines(plan: LogicalPlan): string[] {

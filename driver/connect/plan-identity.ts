@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 
-/** Names and origins of columns: they do not change what a plan means. */
-const IGNORED: ReadonlySet<string> = new Set(['name', 'planIds', 'qualifiers', 'output']);
+/** What a column is called and where it comes from does not change what a plan means; a node's output follows from the rest. */
+function isIgnored(name: string, node: Record<string, unknown>, isLeaf: boolean): boolean {
+  if (name === 'output') return !isLeaf;
+  return 'planIds' in node && (name === 'name' || name === 'planIds' || name === 'qualifiers');
+}
 
 /** Text that is equal for plans that mean the same: attribute ids count from the leaves, whichever the session gave out. */
 export function canonicalPlan(plan: LogicalPlan): string {
@@ -23,9 +26,7 @@ export function canonicalPlan(plan: LogicalPlan): string {
     const isLeaf =
       'kind' in node && 'output' in node && !('input' in node || 'inputs' in node || 'left' in node);
     return Object.fromEntries(
-      keys
-        .filter((name) => !IGNORED.has(name) || (name === 'output' && isLeaf))
-        .map((name) => [name, visit(node[name], name)]),
+      keys.filter((name) => !isIgnored(name, node, isLeaf)).map((name) => [name, visit(node[name], name)]),
     );
   };
   return JSON.stringify(visit(plan, ''));

@@ -100,6 +100,17 @@ describe('plans that mean the same', () => {
     expect(canonicalPlan(a)).not.toBe(canonicalPlan(c));
     expect(semanticHash(a)).toBe(semanticHash(b));
   });
+
+  it('differ when they call another function', () => {
+    const call = (name: string): LogicalPlan => {
+      const input = range(1, 5n);
+      const id = { kind: 'column', id: 1, type: { kind: 'long' }, nullable: false } as const;
+      const value = { kind: 'call', name, args: [id, id], type: { kind: 'long' }, nullable: false } as const;
+      const attribute = { ...input.output[0]!, id: 2, name: 'x' };
+      return { kind: 'project', output: [attribute], input, columns: [{ attribute, value }] };
+    };
+    expect(canonicalPlan(call('+'))).not.toBe(canonicalPlan(call('*')));
+  });
 });
 
 describe('jobName', () => {
