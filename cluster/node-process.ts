@@ -48,15 +48,17 @@ export class NodeProcess {
     const message = await new Promise<RoleMessage>((resolve, reject) => {
       const fail = (why: string) =>
         reject(new QuarryError('INTERNAL', `${this.name} ${why}; the end of its log:\n${this.#logTail()}`));
+      let isReady = false;
       const timer = setTimeout(() => fail(`was not ready within ${timeoutMs} ms`), timeoutMs);
       this.#child.once('error', (cause) => fail(`could not be started: ${cause.message}`));
       // It may have ended long before it was told its options.
       void this.#exited.then((how) => {
         clearTimeout(timer);
-        fail(`ended before it was ready (${how})`);
+        if (!isReady) fail(`ended before it was ready (${how})`);
       });
       this.#child.once('message', (received) => {
         clearTimeout(timer);
+        isReady = true;
         resolve(received as RoleMessage);
       });
       if (this.#child.connected) this.#child.send(options);
