@@ -132,9 +132,12 @@ class CompactReader {
       case DOUBLE:
         this.at += 8;
         return;
-      case BINARY:
-        this.at += this.varint();
+      case BINARY: {
+        // Not `at += varint()`: that would read `at` before the length has moved it.
+        const length = this.varint();
+        this.at += length;
         return;
+      }
       case UUID:
         this.at += 16;
         return;
