@@ -15,7 +15,7 @@ export function textSplits(blocks: readonly LocatedBlock[], splitBytesMax: numbe
   return blocks.flatMap((located) => {
     const blockBytes = located.block?.lengthBytes ?? 0;
     if (blockBytes === 0) return [];
-    const pieces = Math.ceil(blockBytes / Math.max(splitBytesMax, SPLIT_BYTES_MIN));
+    const pieces = Math.max(1, Math.ceil(blockBytes / Math.max(splitBytesMax, SPLIT_BYTES_MIN)));
     const nodes = located.locations.map(({ hostLabel }) => hostLabel);
     return Array.from({ length: pieces }, (_, index) => {
       const start = Math.floor((index * blockBytes) / pieces);
