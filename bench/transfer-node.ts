@@ -1,10 +1,15 @@
-// A datanode whose store keeps nothing and answers reads from one buffer: bench/transfer.ts starts it.
+// A data server for bench/transfer.ts. Its store keeps nothing and answers reads from one buffer, or is LevelDB in a directory.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { resolveConfig } from '../common/config.ts';
 import { silentLog } from '../common/log.ts';
 import { SystemClock } from '../common/seams/clock.ts';
 import { SystemNet } from '../common/seams/system-net.ts';
+import { systemSeams } from '../common/seams/system.ts';
 import { computeChecksums } from '../common/transfer/chunk-checksums.ts';
 import type { BlockStore, Chunk, Replica, ReplicaState } from '../datanode/store/block-store.ts';
+import { openBlockStore } from '../datanode/store/open-block-store.ts';
 import { startDataServer } from '../datanode/transfer/data-server.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -21,7 +26,7 @@ const unused = (): never => {
   throw new Error('not part of this measurement');
 };
 
-const store: BlockStore = {
+const nullStore: BlockStore = {
   usedBytes: 0,
   replica: (blockId) => replicaOf(blockId, 'FINALIZED'),
   replicas: () => [][Symbol.iterator](),
@@ -49,9 +54,15 @@ const store: BlockStore = {
   close: () => Promise.resolve(),
 };
 
+const config = resolveConfig({ 'client.ackTimeoutMs': '10000' });
+const directory = mkdtempSync(join(tmpdir(), 'quarry-bench-'));
+const store =
+  process.argv[2] === 'leveldb'
+    ? await openBlockStore(systemSeams(directory, silentLog()), config, true)
+    : nullStore;
 const server = await startDataServer({
   seams: { net: new SystemNet(), clock: new SystemClock(), log: silentLog() },
-  config: resolveConfig({ 'client.ackTimeoutMs': '10000' }),
+  config,
   store,
   nodeId: 'dn1',
   poolId: () => 'BP-bench',
@@ -61,4 +72,7 @@ const server = await startDataServer({
 });
 process.send?.(server.address);
 process.on('message', () => process.send?.(process.cpuUsage()));
-process.once('disconnect', () => process.exit(0));
+process.once('disconnect', () => {
+  rmSync(directory, { recursive: true });
+  process.exit(0);
+});
