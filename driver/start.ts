@@ -1,5 +1,6 @@
 import { FileSystem } from '../client/fs/file-system.ts';
 import { RDD_PLAN_TYPE_URL } from '../common/rdd/rdd-plan.ts';
+import { QuarryError } from '../common/quarry-error.ts';
 import type { StartRole } from '../common/role.ts';
 import { analyzerPlanner } from './connect/analyzer-planner.ts';
 import { ConnectServer } from './connect/connect-server.ts';
@@ -11,9 +12,12 @@ import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
 import { SessionTable } from './session/session-table.ts';
 
-/** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE, INVALID_ARGUMENT for a bind address that is not loopback. */
 export const start: StartRole = async (options, config, seams) => {
   const host = config['bind.host'];
+  checkBindHost(host);
   const fileSystem = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
   const executorDoor = seams.rpc.createServer();
   const compute = startCompute({ config, seams, fileSystem, server: executorDoor });
@@ -57,3 +61,11 @@ export const start: StartRole = async (options, config, seams) => {
     throw thrown;
   }
 };
+
+function checkBindHost(host: string): void {
+  if (LOOPBACK.has(host)) return;
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `bind.host=${host} would let everybody on the network run queries: keep 127.0.0.1 until TLS and join tokens can be configured`,
+  );
+}
