@@ -1,4 +1,5 @@
 import type { Seams } from '../../common/seams/seams.ts';
+import { type BlockTransferRequest, transferBlock } from '../../common/transfer/block-transfer.ts';
 import {
   type BlockReader,
   type BlockReadRequest,
@@ -14,6 +15,8 @@ import {
 export interface BlockClient {
   openReader(request: BlockReadRequest): Promise<BlockReader>;
   openWriter(request: BlockWriteRequest): Promise<BlockWriter>;
+  /** Has one datanode copy its replica to others. */
+  transfer(request: BlockTransferRequest): Promise<void>;
 }
 
 /** Blocks over DataTransferProtocol. */
@@ -21,5 +24,6 @@ export function transferBlockClient(seams: Pick<Seams, 'net' | 'clock'>): BlockC
   return {
     openReader: (request) => openBlockReader(seams, request),
     openWriter: (request) => openBlockWriter(seams, request),
+    transfer: (request) => transferBlock(seams, request),
   };
 }

@@ -5,6 +5,7 @@ import type { BlockWriter } from '../../common/transfer/block-writer.ts';
 import type { WriteStage } from '../../common/transfer/protocol.ts';
 import { isOwnFault, type NodeFailure, noDatanodeTook } from './failed-nodes.ts';
 import type { FsContext } from './fs-context.ts';
+import { newcomer } from './pipeline-newcomer.ts';
 import { ReplicaStreams } from './replica-streams.ts';
 import { RetainedBytes } from './retained-bytes.ts';
 
@@ -115,6 +116,7 @@ export class BlockPipeline {
       if (this.#nodes.length === 0 || ++this.#fruitless > FRUITLESS_RECOVERIES_MAX) {
         throw noDatanodeTook(this.#file.path, this.#failures);
       }
+      if (stage === 'streaming-recovery') await this.#replaceTheLost();
       failures = await this.#reopen(stage);
     }
   }
@@ -133,6 +135,16 @@ export class BlockPipeline {
       suspects.suspect(failure.nodeId);
       this.#nodes = this.#nodes.filter((node) => node.id !== failure.nodeId);
     }
+  }
+
+  /** A single survivor is one failure away from losing acknowledged bytes: another node joins where there is one. */
+  async #replaceTheLost(): Promise<void> {
+    const [survivor] = this.#nodes;
+    if (survivor === undefined || this.#nodes.length > 1 || this.#file.replication < 2) return;
+    const lost = this.#failures.flatMap(({ nodeId }) => nodeId ?? []);
+    const block = { ...this.#block, lengthBytes: this.#ackedBytes };
+    const joined = await newcomer(this.#context, this.#file, { survivor, block, lost });
+    if (joined !== undefined) this.#nodes = [survivor, joined];
   }
 
   /** One round: new stamp, survivors reopened, membership told to the namenode, retained bytes sent. Answers who failed on the way. */

@@ -10,6 +10,7 @@ import type { Net } from '../../../../common/seams/net.ts';
 import { SystemRandom } from '../../../../common/seams/random.ts';
 import type { Rpc } from '../../../../common/seams/rpc.ts';
 import type { BlockReader, BlockReadRequest } from '../../../../common/transfer/block-reader.ts';
+import type { BlockTransferRequest } from '../../../../common/transfer/block-transfer.ts';
 import type { BlockWriter, BlockWriteRequest } from '../../../../common/transfer/block-writer.ts';
 
 interface Replica {
@@ -207,6 +208,15 @@ export class FakeCluster implements BlockClient {
       file.blocks = file.blocks.filter(({ blockId }) => blockId !== block.blockId);
       return { value: true };
     },
+    GetAdditionalDatanode: ({ block, existingNodes, excludedNodes }) => {
+      const out = [...(existingNodes as string[]), ...(excludedNodes as string[])];
+      const chosen = this.datanodes.find(({ info }) => !out.includes(info.id));
+      if (chosen === undefined) throw new QuarryError('NOT_ENOUGH_DATANODES', 'no datanode is left');
+      return {
+        block,
+        locations: [...(existingNodes as string[]).map((id) => this.datanode(id).info), chosen.info],
+      };
+    },
     UpdateBlockForPipeline: ({ block }) => ({
       block: { ...block, generationStamp: this.#nextId++ },
       offsetBytes: 0,
@@ -271,6 +281,17 @@ export class FakeCluster implements BlockClient {
     }
     for (const node of nodes) this.#openReplica(node, request);
     return new FakeBlockWriter(nodes, request);
+  }
+
+  async transfer({ block, targets, address }: BlockTransferRequest): Promise<void> {
+    const source = this.datanodes.find(({ info }) => info.dataAddress === address)!;
+    const replica = source.replica(block.blockId);
+    for (const { id } of targets) {
+      this.datanode(id).replicas.set(block.blockId, {
+        ...replica,
+        bytes: replica.bytes.subarray(0, block.lengthBytes),
+      });
+    }
   }
 
   #openReplica(node: FakeDatanode, { stage, block, newGenerationStamp }: BlockWriteRequest): void {

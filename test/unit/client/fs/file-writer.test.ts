@@ -61,6 +61,17 @@ describe('FileWriter', () => {
     expect(cluster.content('/a').equals(content)).toBe(true);
   });
 
+  it('brings another datanode in when one replica is left', async () => {
+    const cluster = new FakeCluster(4);
+    cluster.datanode('dn1').failsAtBytes = 1_000;
+    cluster.datanode('dn3').failsAtBytes = 2_500;
+    const fs = await cluster.connect();
+    const content = randomBytes(4_000);
+    expect(await fs.writeFile('/a', content)).toMatchObject({ durableReplicas: 2 });
+    expect(cluster.files.get('/a')!.blocks[0]!.nodes).toEqual(['dn2', 'dn4']);
+    expect(cluster.content('/a').equals(content)).toBe(true);
+  });
+
   it('fails with every reason when no datanode is left, and takes the file away', async () => {
     const cluster = new FakeCluster();
     for (const node of cluster.datanodes) node.failsAtBytes = 1_000;
