@@ -23,16 +23,19 @@ describe('power cuts', () => {
         for (let step = 0; step < 60; step++) {
           const blockId = life * 100 + random.int(4);
           const block = blocks.get(blockId);
+          const dice = random.int(12);
           if (block === undefined) {
             await store.create(blockId, 1, 'RBW');
             blocks.set(blockId, { finalized: false, durableBytes: 0, writtenBytes: 0 });
-          } else if (!block.finalized && random.int(12) === 0) {
+          } else if (block.finalized) {
+            continue;
+          } else if (dice === 0) {
             await store.finalize(blockId, 1, block.writtenBytes);
             block.finalized = true;
             block.durableBytes = block.writtenBytes;
-          } else if (!block.finalized && random.int(12) === 0) {
+          } else if (dice === 1) {
             block.durableBytes = (await store.sync(blockId, 1)).durableLengthBytes;
-          } else if (!block.finalized) {
+          } else {
             const fromBytes = block.writtenBytes - (block.writtenBytes % 512);
             const toBytes = block.writtenBytes + 1 + random.int(9000);
             await writeBytes(store, { blockId, stamp: 1 }, { fromBytes, toBytes });
