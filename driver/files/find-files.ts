@@ -109,7 +109,7 @@ function localPath(url: string): string {
 }
 
 function pathNotFound(path: string, cause?: unknown): QuarryError {
-  return new QuarryError('FILE_NOT_FOUND', `[PATH_NOT_FOUND] Path does not exist: ${path}.`, {
+  return new QuarryError('FILE_NOT_FOUND', `no file or directory matches ${path}`, {
     details: { errorClass: 'PATH_NOT_FOUND', path, sqlState: '42K03' },
     ...(cause === undefined ? {} : { cause }),
   });
