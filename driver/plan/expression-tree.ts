@@ -97,7 +97,7 @@ export function hasGenerator(expression: Expression): boolean {
   return some(expression, (node) => node.kind === 'call' && GENERATORS.has(node.name));
 }
 
-const GENERATORS: ReadonlySet<string> = new Set(['explode', 'explode_outer', '$generate', '$generate_outer']);
+const GENERATORS: ReadonlySet<string> = new Set(['$generate', '$generate_fields']);
 
 const VOLATILE: ReadonlySet<string> = new Set(['rand', 'randn', 'uuid', 'monotonically_increasing_id']);
 

@@ -9,6 +9,7 @@ export type UnresolvedExpression =
       readonly kind: 'star';
       readonly qualifier: readonly string[] | undefined;
       readonly planId: number | undefined;
+      readonly except?: readonly string[];
     }
   | { readonly kind: 'regex'; readonly pattern: string; readonly planId: number | undefined }
   | { readonly kind: 'literal'; readonly value: LiteralValue; readonly type: SparkType }

@@ -1,5 +1,6 @@
+import { analysisError } from '../errors.ts';
 import type { Attribute, Expression, NamedExpression } from '../expression.ts';
-import { expressionKey, some, transform } from '../expression-tree.ts';
+import { columnsOf, expressionKey, some, transform } from '../expression-tree.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import { ExpressionResolver, type ResolverOptions } from './expression-resolver.ts';
 import { type PlanBuilder, withOutput } from './plan-builder.ts';
@@ -109,6 +110,29 @@ class AggregateExtension {
   }
 }
 
+function passesOn(project: Project): boolean {
+  return project.columns.every(({ attribute, value }) => value.kind === 'column' && value.id === attribute.id);
+}
+
+/** The aggregate under HAVING's filters, whose columns the steps above pass on as they are. */
+function aggregateBelow(plan: LogicalPlan): Aggregate | undefined {
+  if (plan.kind === 'aggregate') return plan;
+  if (plan.kind === 'filter') return aggregateBelow(plan.input);
+  return plan.kind === 'project' && passesOn(plan) ? aggregateBelow(plan.input) : undefined;
+}
+
+function replaceAggregate(plan: LogicalPlan, aggregate: Aggregate): LogicalPlan {
+  if (plan.kind === 'aggregate') return aggregate;
+  if (plan.kind !== 'filter' && plan.kind !== 'project') return plan;
+  const input = replaceAggregate(plan.input, aggregate);
+  const known = new Set(plan.output.map(({ id }) => id));
+  const added = input.output.filter(({ id }) => !known.has(id));
+  const output = [...plan.output, ...added];
+  if (plan.kind === 'filter') return { ...plan, input, output };
+  const columns = added.map((attribute): NamedExpression => ({ attribute, value: columnOf(attribute) }));
+  return { ...plan, input, output, columns: [...plan.columns, ...columns] };
+}
+
 export interface Widened<T> {
   readonly plan: LogicalPlan;
   readonly value: T;
@@ -134,7 +158,8 @@ export class HiddenColumns {
     input: LogicalPlan,
     resolve: (resolver: ExpressionResolver) => readonly Expression[],
   ): Widened<readonly Expression[]> {
-    if (input.kind === 'aggregate') return this.overAggregate(input, resolve);
+    const below = aggregateBelow(input);
+    if (below !== undefined) return this.overAggregate(input, below, resolve);
     return this.widen(input, (plan, wanted) => exposeHidden(plan, wanted) ?? expose(plan, wanted), resolve);
   }
 
@@ -155,13 +180,14 @@ export class HiddenColumns {
   }
 
   private overAggregate(
+    top: LogicalPlan,
     input: Aggregate,
     resolve: (resolver: ExpressionResolver) => readonly Expression[],
   ): Widened<readonly Expression[]> {
     const outer = (parts: readonly string[], planId: number | undefined): Attribute | undefined =>
       findAttribute(input.input.output, parts, planId, this.options.rule)?.attribute ??
       this.options.outer?.(parts, planId);
-    const resolver = new ExpressionResolver(input.output, {
+    const resolver = new ExpressionResolver(top.output, {
       ...this.options,
       outer,
       aggregateScope: input.input.output,
@@ -169,7 +195,14 @@ export class HiddenColumns {
     const resolved = resolve(resolver);
     const extension = new AggregateExtension(input, this.builder);
     const value = resolved.map((expression) => extension.rewrite(expression));
-    return { plan: extension.plan, value };
+    const known = new Set(extension.plan.output.map(({ id }) => id));
+    if (value.some((each) => [...columnsOf(each)].some((id) => !known.has(id)))) {
+      throw analysisError(
+        'MISSING_AGGREGATION',
+        'HAVING or ORDER BY names a column that is neither grouped by nor inside an aggregate function.',
+      );
+    }
+    return { plan: replaceAggregate(top, extension.plan), value };
   }
 
   /** The plan with just the columns it had before it was widened. */

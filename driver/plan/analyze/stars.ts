@@ -12,9 +12,12 @@ function starOf(
   attributes: readonly Attribute[],
   rule: NameRule,
 ): UnresolvedExpression[] {
-  const { qualifier, planId } = star;
-  const visible =
-    planId === undefined ? attributes : attributes.filter((each) => each.planIds.includes(planId));
+  const { qualifier, planId, except = [] } = star;
+  const visible = attributes.filter(
+    (each) =>
+      (planId === undefined || each.planIds.includes(planId)) &&
+      !except.some((name) => rule.same(name, each.name)),
+  );
   if (qualifier === undefined || qualifier.length === 0) return visible.map(named);
   const found = visible.filter((each) => each.qualifiers.some((name) => rule.same(name, qualifier.at(-1)!)));
   if (found.length > 0) return found.map(named);

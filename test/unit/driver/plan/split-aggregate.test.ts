@@ -31,7 +31,9 @@ async function inTwoSteps(plan: LogicalPlan, rows: number): Promise<unknown[][]>
   const parts = [0, 1, 2].map((part) => {
     const source = renderFragment(split.partial, (leaf) => {
       const all = fixture.leaf(leaf);
-      return rows === 0 ? all : `(SELECT * FROM (SELECT *, row_number() OVER () AS n_ FROM ${all}) WHERE n_ % 3 = ${part})`;
+      return rows === 0
+        ? all
+        : `(SELECT * FROM (SELECT *, row_number() OVER () AS n_ FROM ${all}) WHERE n_ % 3 = ${part})`;
     });
     return `SELECT * FROM (${source})`;
   });
@@ -42,7 +44,8 @@ async function inTwoSteps(plan: LogicalPlan, rows: number): Promise<unknown[][]>
   return (await fixture.connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
 }
 
-const sorted = (rows: readonly (readonly unknown[])[]): string[] => rows.map((row) => JSON.stringify(row)).toSorted();
+const sorted = (rows: readonly (readonly unknown[])[]): string[] =>
+  rows.map((row) => JSON.stringify(row)).toSorted();
 
 const row = fc.tuple(
   fc.option(fc.integer({ min: 0, max: 3 })),
@@ -58,7 +61,9 @@ describe('splitAggregate', () => {
         await fixture.table(
           'facts',
           'k int, big bigint, cents decimal(12,2), n int',
-          rows.map(([k, big, cents, n]) => [k, big, cents === null ? null : cents / 100, n].map((value) => value ?? 'NULL').join(', ')),
+          rows.map(([k, big, cents, n]) =>
+            [k, big, cents === null ? null : cents / 100, n].map((value) => value ?? 'NULL').join(', '),
+          ),
         );
         const plan = await fixture.analyze({
           aggregate: {
@@ -94,7 +99,9 @@ describe('splitAggregate', () => {
         input: readOf('/tables/noisy'),
         groupType: 'GROUP_TYPE_GROUPBY',
         groupingExpressions: [col('k')],
-        aggregateExpressions: ['stddev', 'stddev_pop', 'var_samp', 'var_pop', 'avg'].map((name) => call(name, col('x'))),
+        aggregateExpressions: ['stddev', 'stddev_pop', 'var_samp', 'var_pop', 'avg'].map((name) =>
+          call(name, col('x')),
+        ),
       },
     });
     const direct = (await fixture.execute(plan)).rows.toSorted((a, b) => Number(a[0]) - Number(b[0]));
@@ -113,7 +120,10 @@ describe('splitAggregate', () => {
         input: readOf('/tables/tags'),
         groupType: 'GROUP_TYPE_GROUPBY',
         groupingExpressions: [col('k')],
-        aggregateExpressions: [call('array_sort', call('collect_list', col('tag'))), call('array_sort', call('collect_set', col('tag')))],
+        aggregateExpressions: [
+          call('array_sort', call('collect_list', col('tag'))),
+          call('array_sort', call('collect_set', col('tag'))),
+        ],
       },
     });
     const rows = await inTwoSteps(plan, 5);
@@ -126,7 +136,9 @@ describe('splitAggregate', () => {
       aggregate: {
         input: readOf('/tables/tags'),
         groupType: 'GROUP_TYPE_GROUPBY',
-        aggregateExpressions: [{ unresolvedFunction: { functionName: 'count', arguments: [col('tag')], isDistinct: true } }],
+        aggregateExpressions: [
+          { unresolvedFunction: { functionName: 'count', arguments: [col('tag')], isDistinct: true } },
+        ],
       },
     });
     expect(splitAggregate(plan, freshId)).toBeUndefined();
