@@ -37,6 +37,7 @@ export class SessionLoop {
   readonly #reporter: Reporter;
   readonly #vitals: VitalSigns;
   session = 0;
+  #isUnheard = false;
 
   constructor(
     seams: Pick<Seams, 'clock' | 'random' | 'log'>,
@@ -141,11 +142,15 @@ export class SessionLoop {
         diskProbeMs: this.#vitals.diskProbeMs,
         doneCommands: done,
       });
+      this.#isUnheard = false;
       this.#obey(reply, session);
     } catch (thrown) {
       if (hasCode(thrown, 'NOT_REGISTERED')) throw thrown;
       const { code, message } = QuarryError.from(thrown);
-      if (code !== 'INTERRUPTED') this.#seams.log.warn({ code, reason: message }, 'heartbeat.failed');
+      if (code === 'INTERRUPTED') return;
+      // One line for an outage, not one a second.
+      this.#seams.log[this.#isUnheard ? 'debug' : 'warn']({ code, reason: message }, 'heartbeat.failed');
+      this.#isUnheard = true;
     }
   }
 
