@@ -52,12 +52,14 @@ describe('ArrowWriter', () => {
         (true, 1::TINYINT, 2::SMALLINT, 3::INTEGER, 9007199254740993::BIGINT, 1.5::FLOAT, -2.25::DOUBLE, 'short', 'a text of more than twelve bytes é', '\\xAB\\x00'::BLOB, DATE '2017-03-04'),
         (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
         (false, -1::TINYINT, -2::SMALLINT, -3::INTEGER, -4::BIGINT, 'nan'::FLOAT, 'inf'::DOUBLE, '', 'x', ''::BLOB, DATE '0001-01-01'))`,
-      ['boolean', 'byte', 'short', 'integer', 'long', 'float', 'double'].map((kind) => column(kind)).concat([
-        named('s1', column('string')),
-        named('s2', column('string')),
-        column('binary'),
-        column('date'),
-      ]),
+      ['boolean', 'byte', 'short', 'integer', 'long', 'float', 'double']
+        .map((kind) => column(kind))
+        .concat([
+          named('s1', column('string')),
+          named('s2', column('string')),
+          column('binary'),
+          column('date'),
+        ]),
     );
     const rows = read.toArray().map((row) => row.toJSON());
     expect(rows[0]).toMatchObject({
@@ -77,7 +79,17 @@ describe('ArrowWriter', () => {
     expect(rows[2]).toMatchObject({ boolean: false, byte: -1, s1: '', s2: 'x', double: Infinity });
     expect(rows[2]!['float']).toBeNaN();
     expect(read.schema.fields.map((field) => String(field.type))).toEqual([
-      'Bool', 'Int8', 'Int16', 'Int32', 'Int64', 'Float32', 'Float64', 'Utf8', 'Utf8', 'Binary', 'Date32<DAY>',
+      'Bool',
+      'Int8',
+      'Int16',
+      'Int32',
+      'Int64',
+      'Float32',
+      'Float64',
+      'Utf8',
+      'Utf8',
+      'Binary',
+      'Date32<DAY>',
     ]);
   });
 
@@ -86,7 +98,12 @@ describe('ArrowWriter', () => {
       `SELECT a::DECIMAL(4,2) a, b::DECIMAL(9,2) b, c::DECIMAL(18,3) c, d::DECIMAL(38,10) d FROM (VALUES
         (-12.34, 1234567.89, -123456789012345.678, 1234567890123456789012345678.0123456789), (NULL, NULL, NULL, NULL), (0, -0.01, 1, -1))
         t(a, b, c, d)`,
-      [[4, 2], [9, 2], [18, 3], [38, 10]].map(([precision, scale], index) =>
+      [
+        [4, 2],
+        [9, 2],
+        [18, 3],
+        [38, 10],
+      ].map(([precision, scale], index) =>
         named('abcd'[index]!, column('decimal', { precision: precision!, scale: scale! })),
       ),
     );
@@ -112,7 +129,11 @@ describe('ArrowWriter', () => {
       ],
     );
     expect(read.schema.fields.map((field) => String(field.type))).toEqual([
-      'Timestamp<MICROSECOND, UTC>', 'Timestamp<MICROSECOND>', 'Duration<MICROSECOND>', 'Interval<YEAR_MONTH>', 'Interval<MONTH_DAY_NANO>',
+      'Timestamp<MICROSECOND, UTC>',
+      'Timestamp<MICROSECOND>',
+      'Duration<MICROSECOND>',
+      'Interval<YEAR_MONTH>',
+      'Interval<MONTH_DAY_NANO>',
     ]);
     const data = (index: number) => read.data[0]!.children[index]!.values as BigInt64Array | Int32Array;
     expect(data(0)[0]).toBe(1_496_311_200_123_456n);
@@ -140,19 +161,28 @@ describe('ArrowWriter', () => {
         (['one', NULL, 'a text of more than twelve bytes'], {'a': 1, 'l': ['x', 'y']}, MAP {'k': 1.5, 'm': NULL}),
         (NULL, NULL, NULL),
         ([], {'a': NULL, 'l': NULL}, MAP {}),
-        (['last'], {'a': 4, 'l': []}, MAP {'z': -1.0})) t(l, s, m)`.replace('1.5', '1.5::DOUBLE').replace('-1.0', '-1.0::DOUBLE'),
+        (['last'], {'a': 4, 'l': []}, MAP {'z': -1.0})) t(l, s, m)`
+        .replace('1.5', '1.5::DOUBLE')
+        .replace('-1.0', '-1.0::DOUBLE'),
       [
         { name: 'l', nullable: true, type: { kind: 'array', fields: [element] } },
         struct,
         {
           name: 'm',
           nullable: true,
-          type: { kind: 'map', fields: [{ type: { kind: 'string' } }, { nullable: true, type: { kind: 'double' } }] },
+          type: {
+            kind: 'map',
+            fields: [{ type: { kind: 'string' } }, { nullable: true, type: { kind: 'double' } }],
+          },
         },
       ],
     );
     expect(JSON.parse(JSON.stringify(read.toArray()))).toEqual([
-      { l: ['one', null, 'a text of more than twelve bytes'], s: { a: 1, l: ['x', 'y'] }, m: { k: 1.5, m: null } },
+      {
+        l: ['one', null, 'a text of more than twelve bytes'],
+        s: { a: 1, l: ['x', 'y'] },
+        m: { k: 1.5, m: null },
+      },
       { l: null, s: null, m: null },
       { l: [], s: { a: null, l: null }, m: {} },
       { l: ['last'], s: { a: 4, l: [] }, m: { z: -1 } },
@@ -171,7 +201,11 @@ describe('ArrowWriter', () => {
     const { batches, rows } = await write(sql, [
       named('i', column('long')),
       named('s', column('string')),
-      { name: 'l', nullable: true, type: { kind: 'array', fields: [{ nullable: true, type: { kind: 'long' } }] } },
+      {
+        name: 'l',
+        nullable: true,
+        type: { kind: 'array', fields: [{ nullable: true, type: { kind: 'long' } }] },
+      },
     ]);
     expect(batches.length).toBeGreaterThan(1);
     const seen: string[] = [];
@@ -181,14 +215,18 @@ describe('ArrowWriter', () => {
       }
     }
     const expected = await (
-      await connection.run(`SELECT i || '|' || coalesce(s, 'null') || '|' || array_to_string(l, ',') FROM (${sql})`)
+      await connection.run(
+        `SELECT i || '|' || coalesce(s, 'null') || '|' || array_to_string(l, ',') FROM (${sql})`,
+      )
     ).getRowsJS();
     expect(rows).toBe(200_000);
     expect(seen).toEqual(expected.map((row) => row[0]));
   });
 
   it('refuses vectors of another type than planned', async () => {
-    await expect(write('SELECT 1::BIGINT AS a', [column('integer')])).rejects.toThrow(/integer in the plan and BIGINT/);
+    await expect(write('SELECT 1::BIGINT AS a', [column('integer')])).rejects.toThrow(
+      /integer in the plan and BIGINT/,
+    );
   });
 });
 
