@@ -231,7 +231,9 @@ function assemble(
     transform(expression, (node) => {
       const key = expressionKey(node);
       if (node.kind === 'aggregate') {
-        const merged = nodes.get(key)!.how.merge(partials.get(key)!.map((column) => columnOf(column.attribute)));
+        const merged = nodes
+          .get(key)!
+          .how.merge(partials.get(key)!.map((column) => columnOf(column.attribute)));
         return sameOrCast(merged, node.type);
       }
       return node.kind === 'literal' ? undefined : keyColumns.get(key);

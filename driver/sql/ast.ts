@@ -36,7 +36,12 @@ export class Ast {
 
   has(key: string): boolean {
     const value = this.body[key];
-    return value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+    return (
+      value !== undefined &&
+      value !== null &&
+      value !== false &&
+      !(Array.isArray(value) && value.length === 0)
+    );
   }
 
   child(key: string): Ast {
@@ -84,6 +89,8 @@ export class Ast {
   }
 
   identifiers(key: string): string[] {
-    return this.raw(key).flatMap((item) => (isObject(item) && typeof item['name'] === 'string' ? [item['name']] : []));
+    return this.raw(key).flatMap((item) =>
+      isObject(item) && typeof item['name'] === 'string' ? [item['name']] : [],
+    );
   }
 }

@@ -46,7 +46,11 @@ export class ExpressionConverter {
   private readonly windows: ReadonlyMap<string, Ast>;
   readonly convert = (node: Ast): UnresolvedExpression => this.one(node);
 
-  constructor(parameters: SqlParameters, queries: QueryReader, windows: ReadonlyMap<string, Ast> = new Map()) {
+  constructor(
+    parameters: SqlParameters,
+    queries: QueryReader,
+    windows: ReadonlyMap<string, Ast> = new Map(),
+  ) {
     this.parameters = parameters;
     this.queries = queries;
     this.windows = windows;
@@ -85,7 +89,9 @@ export class ExpressionConverter {
         return { kind: 'star', qualifier: table === undefined ? undefined : [table], planId: undefined };
       }
       case 'alias': {
-        const names = [node.identifier('alias') ?? '', ...node.identifiers('column_aliases')].filter((name) => name !== '');
+        const names = [node.identifier('alias') ?? '', ...node.identifiers('column_aliases')].filter(
+          (name) => name !== '',
+        );
         return { kind: 'alias', input: this.one(node.child('this')), names };
       }
       case 'aliases':
@@ -116,7 +122,9 @@ export class ExpressionConverter {
       case 'neg': {
         const inner = node.child('this');
         const input = this.one(inner);
-        return input.kind === 'literal' && inner.kind === 'literal' ? negated(input) : callOf('negative', input);
+        return input.kind === 'literal' && inner.kind === 'literal'
+          ? negated(input)
+          : callOf('negative', input);
       }
       case 'not':
         return callOf('not', this.one(node.child('this')));
@@ -132,7 +140,10 @@ export class ExpressionConverter {
       case 'is_false':
         return this.truth(node);
       case 'between':
-        return negatable(node, callOf('between', ...this.all(['this', 'low', 'high'].map((key) => node.child(key)))));
+        return negatable(
+          node,
+          callOf('between', ...this.all(['this', 'low', 'high'].map((key) => node.child(key)))),
+        );
       case 'in':
         return negatable(node, this.in(node));
       case 'like':
@@ -143,7 +154,10 @@ export class ExpressionConverter {
         return negatable(node, callOf(node.kind === 'like' ? 'like' : 'ilike', ...args));
       }
       case 'regexp_like':
-        return negatable(node, callOf('rlike', this.one(node.child('this')), this.one(node.child('pattern'))));
+        return negatable(
+          node,
+          callOf('rlike', this.one(node.child('this')), this.one(node.child('pattern'))),
+        );
       default:
         return this.rest(node);
     }
@@ -163,7 +177,11 @@ export class ExpressionConverter {
       case 'subscript':
         return { kind: 'extract', input: this.one(node.child('this')), key: this.one(node.child('index')) };
       case 'lambda':
-        return { kind: 'lambda', parameters: node.identifiers('parameters'), body: this.one(node.child('body')) };
+        return {
+          kind: 'lambda',
+          parameters: node.identifiers('parameters'),
+          body: this.one(node.child('body')),
+        };
       case 'tuple':
         return callOf('struct', ...this.all(node.children('expressions')));
       case 'parameter':
@@ -206,7 +224,11 @@ export class ExpressionConverter {
   }
 
   private truth(node: Ast): UnresolvedExpression {
-    const value: UnresolvedExpression = { kind: 'literal', value: node.kind === 'is_true', type: { kind: 'boolean' } };
+    const value: UnresolvedExpression = {
+      kind: 'literal',
+      value: node.kind === 'is_true',
+      type: { kind: 'boolean' },
+    };
     return negatable(node, callOf('<=>', this.one(node.child('this')), value));
   }
 
@@ -254,14 +276,18 @@ export class ExpressionConverter {
     const given = node.part('over');
     const name = given?.identifier('window_name');
     const named = name === undefined ? undefined : this.windows.get(name.toLowerCase());
-    if (name !== undefined && named === undefined) throw unsupported(`The window ${name}, which is not defined here,`);
+    if (name !== undefined && named === undefined)
+      throw unsupported(`The window ${name}, which is not defined here,`);
     const over = named ?? given;
     if (over === undefined) throw unsupported('A window without OVER');
     const input = this.one(node.child('this'));
     const frame = over.part('frame');
     return {
       kind: 'window',
-      input: node.flag('ignore_nulls') && input.kind === 'function' ? { ...input, args: [...input.args, { kind: 'literal', value: true, type: { kind: 'boolean' } }] } : input,
+      input:
+        node.flag('ignore_nulls') && input.kind === 'function'
+          ? { ...input, args: [...input.args, { kind: 'literal', value: true, type: { kind: 'boolean' } }] }
+          : input,
       partitionBy: this.all(over.children('partition_by')),
       orderBy: over.parts('order_by').map((order) => this.order(order)),
       frame:
@@ -293,7 +319,8 @@ function negated(expression: UnresolvedExpression): UnresolvedExpression {
   if (expression.kind !== 'literal') return callOf('negative', expression);
   const { value } = expression;
   if (typeof value === 'number' || typeof value === 'bigint') return { ...expression, value: -value };
-  if (typeof value === 'string' && expression.type.kind === 'decimal') return { ...expression, value: `-${value}` };
+  if (typeof value === 'string' && expression.type.kind === 'decimal')
+    return { ...expression, value: `-${value}` };
   return callOf('negative', expression);
 }
 

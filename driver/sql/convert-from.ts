@@ -41,10 +41,12 @@ export class FromConverter {
   /** What a SELECT reads: one row of nothing when it has no FROM. */
   source(select: Ast): UnresolvedRelation {
     const tables = select.part('from')?.children('expressions') ?? [];
-    let input = tables.map((table) => this.table(table)).reduce<UnresolvedRelation | undefined>(
-      (left, right) => (left === undefined ? right : join(left, right, 'cross')),
-      undefined,
-    );
+    let input = tables
+      .map((table) => this.table(table))
+      .reduce<UnresolvedRelation | undefined>(
+        (left, right) => (left === undefined ? right : join(left, right, 'cross')),
+        undefined,
+      );
     for (const each of select.parts('joins')) {
       if (input === undefined) throw unsupported('A join without a first table');
       input = this.join(input, each);
@@ -116,7 +118,13 @@ export class FromConverter {
     const [format, path] = parts;
     const isFile = parts.length === 2 && FILE_FORMATS.has(format!.toLowerCase());
     const source = isFile
-      ? relation({ kind: 'read', format: format!.toLowerCase(), paths: [path!], options: {}, schema: undefined })
+      ? relation({
+          kind: 'read',
+          format: format!.toLowerCase(),
+          paths: [path!],
+          options: {},
+          schema: undefined,
+        })
       : relation({ kind: 'table', name: parts });
     return aliased(source, node);
   }
@@ -160,6 +168,7 @@ function join(left: UnresolvedRelation, right: UnresolvedRelation, type: JoinTyp
 }
 
 function wholeNumber(argument: UnresolvedExpression): bigint {
-  if (argument.kind !== 'literal' || argument.value === null) throw unsupported('A range whose bounds are computed');
+  if (argument.kind !== 'literal' || argument.value === null)
+    throw unsupported('A range whose bounds are computed');
   return BigInt(String(argument.value));
 }

@@ -58,7 +58,15 @@ const EXTRACT: Readonly<Record<string, string>> = {
   DayOfYear: 'dayofyear',
 };
 
-const IGNORED: ReadonlySet<string> = new Set(['filter', 'order_by', 'limit', 'over', 'having_max', 'inferred_type', 'span']);
+const IGNORED: ReadonlySet<string> = new Set([
+  'filter',
+  'order_by',
+  'limit',
+  'over',
+  'having_max',
+  'inferred_type',
+  'span',
+]);
 
 const TRUE: UnresolvedExpression = { kind: 'literal', value: true, type: { kind: 'boolean' } };
 const NULL: UnresolvedExpression = { kind: 'literal', value: null, type: { kind: 'null' } };
@@ -159,7 +167,10 @@ export function convertWithinGroup(node: Ast, convert: Convert): UnresolvedExpre
   const call = convertFunction(node.child('this'), convert);
   const order = node.parts('order_by')[0];
   if (call.kind !== 'function' || order === undefined) throw unsupported('This use of WITHIN GROUP');
-  const names: Readonly<Record<string, string>> = { percentile_cont: 'percentile', percentile_disc: 'percentile_approx' };
+  const names: Readonly<Record<string, string>> = {
+    percentile_cont: 'percentile',
+    percentile_disc: 'percentile_approx',
+  };
   const name = names[call.name];
   if (name === undefined) return call;
   return { ...call, name, args: [convert(order.child('this')), ...call.args] };

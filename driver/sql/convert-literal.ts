@@ -44,7 +44,13 @@ function castText(text: string, kind: 'date' | 'timestamp' | 'timestamp_ntz'): U
 
 function dateLiteral(text: string): UnresolvedExpression {
   const days = /^\d{4}-\d{1,2}-\d{1,2}$/.test(text)
-    ? Date.UTC(...(text.split('-').map((part, index) => Number(part) - (index === 1 ? 1 : 0)) as [number, number, number])) / DAY_MS
+    ? Date.UTC(
+        ...(text.split('-').map((part, index) => Number(part) - (index === 1 ? 1 : 0)) as [
+          number,
+          number,
+          number,
+        ]),
+      ) / DAY_MS
     : Number.NaN;
   if (Number.isNaN(days)) return castText(text, 'date');
   return { kind: 'literal', value: days, type: { kind: 'date' } };
@@ -72,7 +78,10 @@ function dayTime(value: string, unit: string): UnresolvedExpression {
   const [whole = '0', fraction = ''] = value.replace(/^[+-]/, '').split('.');
   const part = fraction === '' ? 0n : (BigInt(fraction.padEnd(6, '0').slice(0, 6)) * scale) / SECOND_US;
   const amount = BigInt(whole) * scale + part;
-  const field = Math.max(DAY_TIME_FIELDS.indexOf(unit === 'week' ? 'day' : unit), unit.endsWith('second') ? 3 : 0);
+  const field = Math.max(
+    DAY_TIME_FIELDS.indexOf(unit === 'week' ? 'day' : unit),
+    unit.endsWith('second') ? 3 : 0,
+  );
   return {
     kind: 'literal',
     value: value.startsWith('-') ? -amount : amount,
@@ -87,7 +96,11 @@ function spanned(value: string, from: string): UnresolvedExpression {
   if (from === 'year') {
     const [years = '0', months = '0'] = text.split('-');
     const total = Number(years) * 12 + Number(months);
-    return { kind: 'literal', value: negative ? -total : total, type: { kind: 'year_month_interval', start: 0, end: 1 } };
+    return {
+      kind: 'literal',
+      value: negative ? -total : total,
+      type: { kind: 'year_month_interval', start: 0, end: 1 },
+    };
   }
   const match = /^(?:(\d+) )?(?:(\d+)(?::(\d+))?(?::(\d+(?:\.\d+)?))?)?$/.exec(text);
   if (match === null) throw badInterval(value);
@@ -99,13 +112,21 @@ function spanned(value: string, from: string): UnresolvedExpression {
     BigInt(minutes) * UNIT_US['minute']! +
     BigInt(whole) * SECOND_US +
     BigInt(fraction.padEnd(6, '0').slice(0, 6));
-  return { kind: 'literal', value: negative ? -total : total, type: { kind: 'day_time_interval', start: 0, end: 3 } };
+  return {
+    kind: 'literal',
+    value: negative ? -total : total,
+    type: { kind: 'day_time_interval', start: 0, end: 3 },
+  };
 }
 
 function badInterval(value: string): QuarryError {
-  return new QuarryError('PARSE', `[INVALID_INTERVAL_FORMAT] Error parsing '${value}' to interval. SQLSTATE: 22006`, {
-    details: { errorClass: 'INVALID_INTERVAL_FORMAT', sqlState: '22006' },
-  });
+  return new QuarryError(
+    'PARSE',
+    `[INVALID_INTERVAL_FORMAT] Error parsing '${value}' to interval. SQLSTATE: 22006`,
+    {
+      details: { errorClass: 'INVALID_INTERVAL_FORMAT', sqlState: '22006' },
+    },
+  );
 }
 
 /** `1 day 2 hours`, in one text. */
@@ -113,7 +134,12 @@ function textInterval(text: string): UnresolvedExpression {
   const parts = [...text.matchAll(/([+-]?\d+(?:\.\d+)?)\s*([a-z]+)/gi)];
   if (parts.length === 0) throw badInterval(text);
   const literals = parts.map(([, amount, unit]) => simpleInterval(amount!, unit!));
-  return literals.reduce((left, right) => ({ kind: 'function', name: '+', args: [left, right], distinct: false }));
+  return literals.reduce((left, right) => ({
+    kind: 'function',
+    name: '+',
+    args: [left, right],
+    distinct: false,
+  }));
 }
 
 function simpleInterval(value: string, unitName: string): UnresolvedExpression {
@@ -127,7 +153,8 @@ function simpleInterval(value: string, unitName: string): UnresolvedExpression {
       type: { kind: 'year_month_interval', start: field, end: field },
     };
   }
-  if (UNIT_US[unit] === undefined || !/^[+-]?\d+(\.\d+)?$/.test(value)) throw badInterval(`${value} ${unitName}`);
+  if (UNIT_US[unit] === undefined || !/^[+-]?\d+(\.\d+)?$/.test(value))
+    throw badInterval(`${value} ${unitName}`);
   return dayTime(value, unit);
 }
 

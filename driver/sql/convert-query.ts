@@ -1,6 +1,5 @@
 import { unsupported } from '../plan/errors.ts';
 import {
-
   relation,
   type GroupType,
   type SqlParameters,
@@ -40,7 +39,10 @@ export class QueryConverter implements QueryReader {
       const columns = cte.identifiers('columns');
       return {
         name,
-        plan: columns.length === 0 ? plan : relation({ kind: 'subquery-alias', input: plan, alias: name, columns }),
+        plan:
+          columns.length === 0
+            ? plan
+            : relation({ kind: 'subquery-alias', input: plan, alias: name, columns }),
       };
     });
     return relation({ kind: 'with', input: body, tables });
@@ -64,7 +66,8 @@ export class QueryConverter implements QueryReader {
     const rows = node.parts('expressions').map((row) => {
       const cells = row.children('expressions');
       // VALUES 1, 2 and VALUES ((1, 'a')) are rows too.
-      const flat = cells.length === 1 && cells[0]!.kind === 'tuple' ? cells[0]!.children('expressions') : cells;
+      const flat =
+        cells.length === 1 && cells[0]!.kind === 'tuple' ? cells[0]!.children('expressions') : cells;
       return this.expressions.all(flat);
     });
     return relation({ kind: 'values', rows });
@@ -86,7 +89,9 @@ export class QueryConverter implements QueryReader {
     }
     const columns = node.children('expressions').flatMap((item) => selectItem(item, expressions));
     const selected = this.grouped(node, input, columns, expressions);
-    const distinct = node.flag('distinct') ? relation({ kind: 'deduplicate', input: selected, columns: [] }) : selected;
+    const distinct = node.flag('distinct')
+      ? relation({ kind: 'deduplicate', input: selected, columns: [] })
+      : selected;
     return this.tail(node, distinct, expressions);
   }
 
@@ -99,7 +104,10 @@ export class QueryConverter implements QueryReader {
     const groupBy = node.part('group_by');
     const having = node.part('having');
     if (groupBy === undefined && having === undefined) return project(input, columns);
-    const grouping = groupBy === undefined ? { group: 'group-by' as const, keys: [], sets: [] } : grouped(groupBy, columns, expressions);
+    const grouping =
+      groupBy === undefined
+        ? { group: 'group-by' as const, keys: [], sets: [] }
+        : grouped(groupBy, columns, expressions);
     const aggregate = relation({
       kind: 'aggregate',
       input,
@@ -111,7 +119,11 @@ export class QueryConverter implements QueryReader {
       pivot: undefined,
     });
     if (having === undefined) return aggregate;
-    return relation({ kind: 'filter', input: aggregate, condition: expressions.convert(having.child('this')) });
+    return relation({
+      kind: 'filter',
+      input: aggregate,
+      condition: expressions.convert(having.child('this')),
+    });
   }
 
   /** ORDER BY, SORT BY, LIMIT and OFFSET of a select or of a set operation. */
@@ -119,7 +131,10 @@ export class QueryConverter implements QueryReader {
     let input = given;
     const orderBy = node.part('order_by');
     const sortBy = node.part('sort_by');
-    for (const [part, global] of [[sortBy, false], [orderBy, true]] as const) {
+    for (const [part, global] of [
+      [sortBy, false],
+      [orderBy, true],
+    ] as const) {
       if (part === undefined) continue;
       const orders = part.parts('expressions').map((order) => expressions.order(order));
       input = relation({ kind: 'sort', input, orders, global });
@@ -135,7 +150,11 @@ export class QueryConverter implements QueryReader {
   private setOperation(node: Ast): UnresolvedRelation {
     const left = node.child('left');
     if (node.kind === 'intersect' && (left.kind === 'union' || left.kind === 'except')) {
-      return this.combine(left, this.query(left.child('left')), this.combine(node, this.query(left.child('right')), this.query(node.child('right'))));
+      return this.combine(
+        left,
+        this.query(left.child('left')),
+        this.combine(node, this.query(left.child('right')), this.query(node.child('right'))),
+      );
     }
     return this.combine(node, this.query(left), this.query(node.child('right')));
   }
@@ -153,13 +172,18 @@ export class QueryConverter implements QueryReader {
       byName,
       allowMissing: false,
     });
-    return operation === 'union' && !all ? relation({ kind: 'deduplicate', input: united, columns: [] }) : united;
+    return operation === 'union' && !all
+      ? relation({ kind: 'deduplicate', input: united, columns: [] })
+      : united;
   }
 }
 
 function selectItem(item: Ast, expressions: ExpressionConverter): UnresolvedExpression[] {
   if (item.kind !== 'star') return [expressions.convert(item)];
-  const excepted = [...item.identifiers('except'), ...item.children('except').flatMap((each) => each.identifier('name') ?? [])];
+  const excepted = [
+    ...item.identifiers('except'),
+    ...item.children('except').flatMap((each) => each.identifier('name') ?? []),
+  ];
   const star = expressions.convert(item);
   if (excepted.length === 0 || star.kind !== 'star') return [star];
   return [{ ...star, except: excepted }];
@@ -181,9 +205,29 @@ function isAggregateCall(expression: UnresolvedExpression): boolean {
   return AGGREGATES.has(expression.name.toLowerCase()) || expression.args.some(isAggregateCall);
 }
 
-const AGGREGATES: ReadonlySet<string> = new Set(['sum', 'count', 'avg', 'min', 'max', 'first', 'last', 'collect_list', 'collect_set', 'stddev', 'variance', 'median', 'any_value', 'count_if', 'mean']);
+const AGGREGATES: ReadonlySet<string> = new Set([
+  'sum',
+  'count',
+  'avg',
+  'min',
+  'max',
+  'first',
+  'last',
+  'collect_list',
+  'collect_set',
+  'stddev',
+  'variance',
+  'median',
+  'any_value',
+  'count_if',
+  'mean',
+]);
 
-function grouped(node: Ast, columns: readonly UnresolvedExpression[], expressions: ExpressionConverter): Grouping {
+function grouped(
+  node: Ast,
+  columns: readonly UnresolvedExpression[],
+  expressions: ExpressionConverter,
+): Grouping {
   if (node.flag('all')) {
     const keys = columns.filter((column) => !isAggregateCall(column));
     return { group: 'group-by', keys: keys.map((key) => (key.kind === 'alias' ? key.input : key)), sets: [] };
@@ -192,12 +236,16 @@ function grouped(node: Ast, columns: readonly UnresolvedExpression[], expression
   const only = nodes.length === 1 ? nodes[0] : undefined;
   const name = only?.kind === 'function' ? (only.text('name') ?? '').toUpperCase() : '';
   if (only !== undefined && (name === 'ROLLUP' || name === 'CUBE')) {
-    return { group: name === 'CUBE' ? 'cube' : 'rollup', keys: expressions.all(only.children('args')), sets: [] };
+    return {
+      group: name === 'CUBE' ? 'cube' : 'rollup',
+      keys: expressions.all(only.children('args')),
+      sets: [],
+    };
   }
   if (only !== undefined && name === 'GROUPING SETS') {
-    const sets = only.children('args').map((set) =>
-      expressions.all(set.kind === 'tuple' ? set.children('expressions') : [set]),
-    );
+    const sets = only
+      .children('args')
+      .map((set) => expressions.all(set.kind === 'tuple' ? set.children('expressions') : [set]));
     return { group: 'grouping-sets', keys: distinctKeys(sets.flat()), sets };
   }
   const suffix = nodes.at(-1);
@@ -215,9 +263,13 @@ function count(value: unknown, expressions: ExpressionConverter): number | undef
   if (value === undefined || value === null) return undefined;
   const wrapped = value as { this?: unknown };
   const node = wrapped.this === undefined ? Ast.maybe(value) : Ast.maybe(wrapped.this);
-  if (node === undefined || node.kind === 'all' || (node.kind === 'column' && node.identifier('name')?.toLowerCase() === 'all')) return undefined;
+  if (
+    node === undefined ||
+    node.kind === 'all' ||
+    (node.kind === 'column' && node.identifier('name')?.toLowerCase() === 'all')
+  )
+    return undefined;
   const literal = expressions.convert(node);
   if (literal.kind !== 'literal' || literal.value === null) throw unsupported('A LIMIT that is no constant');
   return Number(literal.value);
 }
-

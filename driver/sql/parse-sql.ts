@@ -48,16 +48,23 @@ function syntaxError(text: string, near: string, position: string): QuarryError 
 
 function parsed(loaded: Library, text: string): Ast {
   if (text.length > TEXT_LENGTH_MAX) {
-    throw new QuarryError('PARSE', `the SQL text has ${text.length} characters, more than ${TEXT_LENGTH_MAX}`, {
-      details: { errorClass: 'PARSE_SYNTAX_ERROR', sqlState: '42601' },
-    });
+    throw new QuarryError(
+      'PARSE',
+      `the SQL text has ${text.length} characters, more than ${TEXT_LENGTH_MAX}`,
+      {
+        details: { errorClass: 'PARSE_SYNTAX_ERROR', sqlState: '42601' },
+      },
+    );
   }
   const result = loaded.parse(text, loaded.Dialect.Spark);
   const statements = result.success && Array.isArray(result.ast) ? (result.ast as unknown[]) : [];
   if (!result.success || statements.length === 0) {
     const start = result.errorStart ?? text.length;
     const near = text.slice(start, result.errorEnd ?? start).trim();
-    const line = result.errorLine === undefined ? '' : ` (line ${result.errorLine}, pos ${(result.errorColumn ?? 1) - 1})`;
+    const line =
+      result.errorLine === undefined
+        ? ''
+        : ` (line ${result.errorLine}, pos ${(result.errorColumn ?? 1) - 1})`;
     throw syntaxError(text, near, line);
   }
   if (statements.length > 1) throw syntaxError(text, ';', ' (one statement at a time)');

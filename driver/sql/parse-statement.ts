@@ -10,7 +10,10 @@ const NAME = String.raw`((?:\x60[^\x60]+\x60|[\w]+)(?:\.(?:\x60[^\x60]+\x60|[\w]
 export function trimmed(text: string): string {
   let rest = text.trim().replace(/;\s*$/, '').trim();
   for (;;) {
-    const next = rest.replace(/^--[^\n]*\n?/, '').replace(/^\/\*(?!\+)[\s\S]*?\*\//, '').trimStart();
+    const next = rest
+      .replace(/^--[^\n]*\n?/, '')
+      .replace(/^\/\*(?!\+)[\s\S]*?\*\//, '')
+      .trimStart();
     if (next === rest) return rest;
     rest = next;
   }
@@ -31,7 +34,9 @@ function pattern(text: string): RegExp {
 
 const RULES: readonly Rule[] = [
   {
-    pattern: pattern(String.raw`CREATE (OR REPLACE )?(GLOBAL )?TEMP(?:ORARY)? VIEW NAME(?:\s*\(([^)]*)\))? AS (.*)`),
+    pattern: pattern(
+      String.raw`CREATE (OR REPLACE )?(GLOBAL )?TEMP(?:ORARY)? VIEW NAME(?:\s*\(([^)]*)\))? AS (.*)`,
+    ),
     make: ([, replace, global, name, columns, query], parse) => ({
       kind: 'create-view',
       name: unquoted(name!),
@@ -42,7 +47,11 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: pattern(String.raw`DROP VIEW (IF EXISTS )?NAME`),
-    make: ([, ifExists, name]) => ({ kind: 'drop-view', name: unquoted(name!), ifExists: ifExists !== undefined }),
+    make: ([, ifExists, name]) => ({
+      kind: 'drop-view',
+      name: unquoted(name!),
+      ifExists: ifExists !== undefined,
+    }),
   },
   {
     pattern: pattern(String.raw`SET TIME ZONE (.*)`),
@@ -78,11 +87,16 @@ const RULES: readonly Rule[] = [
   },
   {
     pattern: pattern(String.raw`EXPLAIN (EXTENDED |FORMATTED |COST |CODEGEN )?(.*)`),
-    make: ([, mode, query], parse) => ({ kind: 'explain', extended: mode !== undefined, query: parse(query!) }),
+    make: ([, mode, query], parse) => ({
+      kind: 'explain',
+      extended: mode !== undefined,
+      query: parse(query!),
+    }),
   },
 ];
 
-const REFUSED = /^(CREATE|INSERT|UPDATE|DELETE|MERGE|ALTER|DROP|TRUNCATE|USE|CACHE|UNCACHE|CLEAR|REFRESH|ANALYZE|MSCK|LOAD|ADD|LIST|GRANT|REVOKE|SHOW|DECLARE|BEGIN)\b/i;
+const REFUSED =
+  /^(CREATE|INSERT|UPDATE|DELETE|MERGE|ALTER|DROP|TRUNCATE|USE|CACHE|UNCACHE|CLEAR|REFRESH|ANALYZE|MSCK|LOAD|ADD|LIST|GRANT|REVOKE|SHOW|DECLARE|BEGIN)\b/i;
 
 /** The statement that a text is, or undefined when it should be a query. Throws UNSUPPORTED for other commands. */
 export function parseStatement(text: string, parse: ParseQuery): ParsedStatement | undefined {
@@ -101,7 +115,11 @@ export function tableQuery(text: string): UnresolvedRelation | undefined {
   return match === null ? undefined : relation({ kind: 'table', name: nameParts(match[1]!) });
 }
 
-function withColumns(query: UnresolvedRelation, name: string, columns: string | undefined): UnresolvedRelation {
+function withColumns(
+  query: UnresolvedRelation,
+  name: string,
+  columns: string | undefined,
+): UnresolvedRelation {
   if (columns === undefined) return query;
   const names = columns.split(',').map((column) => column.trim().split(/\s+/)[0]!.replaceAll('`', ''));
   return relation({ kind: 'subquery-alias', input: query, alias: unquoted(name), columns: names });

@@ -111,7 +111,9 @@ class AggregateExtension {
 }
 
 function passesOn(project: Project): boolean {
-  return project.columns.every(({ attribute, value }) => value.kind === 'column' && value.id === attribute.id);
+  return project.columns.every(
+    ({ attribute, value }) => value.kind === 'column' && value.id === attribute.id,
+  );
 }
 
 /** The aggregate under HAVING's filters, whose columns the steps above pass on as they are. */

@@ -11,9 +11,18 @@ import { strings } from './strings.ts';
 import { windows } from './windows.ts';
 
 const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
-  [operators, conditionals, strings, math, dates, collections, lambdas, aggregates, windows, partialAggregates].flatMap(
-    (family) => [...family.table],
-  ),
+  [
+    operators,
+    conditionals,
+    strings,
+    math,
+    dates,
+    collections,
+    lambdas,
+    aggregates,
+    windows,
+    partialAggregates,
+  ].flatMap((family) => [...family.table]),
 );
 
 /** The function of a lower-case name or internal key. */

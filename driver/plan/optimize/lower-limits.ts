@@ -11,7 +11,10 @@ export function lowerLimits(plan: LogicalPlan): LogicalPlan {
     const limit = input.limit === undefined ? lowered.limit : Math.min(input.limit, lowered.limit);
     return { ...input, output: lowered.output, limit };
   }
-  if (input.kind !== 'project' || input.columns.some(({ value }) => hasGenerator(value) || hasWindow(value))) {
+  if (
+    input.kind !== 'project' ||
+    input.columns.some(({ value }) => hasGenerator(value) || hasWindow(value))
+  ) {
     return lowered;
   }
   const below = lowerLimits({ ...lowered, input: input.input, output: input.input.output });

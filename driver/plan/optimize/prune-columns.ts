@@ -32,7 +32,18 @@ export function pruneColumns(plan: LogicalPlan, required: Ids): LogicalPlan {
       );
       const output = plan.output.filter((_, index) => columns.includes(plan.columns[index]!));
       const { hidden: _, ...rest } = plan;
-      return { ...rest, output, columns, input: pruneColumns(plan.input, withUsed(new Set(), columns.map(({ value }) => value))) };
+      return {
+        ...rest,
+        output,
+        columns,
+        input: pruneColumns(
+          plan.input,
+          withUsed(
+            new Set(),
+            columns.map(({ value }) => value),
+          ),
+        ),
+      };
     }
     case 'aggregate': {
       const columns = plan.columns.filter((_, index) => required.has(plan.output[index]!.id));
@@ -61,7 +72,9 @@ export function pruneColumns(plan: LogicalPlan, required: Ids): LogicalPlan {
 function pruneScan(plan: Node<'scan'>, required: Ids): LogicalPlan {
   const stored = plan.output.length - plan.partitionColumnCount;
   const positions = plan.output.flatMap((attribute, index) =>
-    index >= stored && required.has(attribute.id) ? [plan.partitionIndexes?.[index - stored] ?? index - stored] : [],
+    index >= stored && required.has(attribute.id)
+      ? [plan.partitionIndexes?.[index - stored] ?? index - stored]
+      : [],
   );
   const output = kept(plan.output, required);
   return { ...plan, output, partitionColumnCount: positions.length, partitionIndexes: positions };
@@ -77,7 +90,9 @@ function pruneJoin(plan: Node<'join'>, required: Ids): LogicalPlan {
 /** Inputs correspond by position: only a UNION ALL may lose columns, and then the same ones everywhere. */
 function pruneSetOperation(plan: Node<'set-operation'>, required: Ids): LogicalPlan {
   const free = plan.operation === 'union' && plan.all;
-  const positions = plan.output.flatMap((attribute, index) => (!free || required.has(attribute.id) ? [index] : []));
+  const positions = plan.output.flatMap((attribute, index) =>
+    !free || required.has(attribute.id) ? [index] : [],
+  );
   const inputs = plan.inputs.map((input) => {
     const wanted = positions.map((index) => input.output[index]!);
     return exact(pruneColumns(input, new Set(wanted.map(({ id }) => id))), wanted);

@@ -33,7 +33,10 @@ function literalValue(expression: Extract<Expression, { kind: 'literal' }>): Kno
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'string') return type.kind === 'string' ? value : undefined;
   if (typeof value === 'bigint') return type.kind === 'long' ? value : undefined;
-  if (typeof value === 'number') return Number.isInteger(value) && type.kind !== 'double' && type.kind !== 'float' ? BigInt(value) : undefined;
+  if (typeof value === 'number')
+    return Number.isInteger(value) && type.kind !== 'double' && type.kind !== 'float'
+      ? BigInt(value)
+      : undefined;
   return undefined;
 }
 
@@ -85,7 +88,10 @@ function evaluate(expression: Expression, values: ReadonlyMap<number, Known>): K
     case 'not':
       return typeof args[0] === 'boolean' ? !args[0] : args[0] === null ? null : undefined;
     case 'in':
-      return logic('or', args.slice(1).map((item) => compare('==', args[0], item)));
+      return logic(
+        'or',
+        args.slice(1).map((item) => compare('==', args[0], item)),
+      );
     case 'between':
       return logic('and', [compare('>=', args[0], args[1]), compare('<=', args[0], args[2])]);
     case 'isnull':
@@ -100,12 +106,17 @@ function evaluate(expression: Expression, values: ReadonlyMap<number, Known>): K
 const WHOLE: ReadonlySet<string> = new Set(['byte', 'short', 'integer', 'long']);
 
 /** Casts that keep a whole number whole, and texts of dates: `day = '2017-01-01'`. */
-function evaluateCast(cast: Extract<Expression, { kind: 'cast' }>, values: ReadonlyMap<number, Known>): Known {
+function evaluateCast(
+  cast: Extract<Expression, { kind: 'cast' }>,
+  values: ReadonlyMap<number, Known>,
+): Known {
   const value = evaluate(cast.input, values);
   if (value === undefined || value === null) return value;
   if (WHOLE.has(cast.input.type.kind) && WHOLE.has(cast.type.kind)) return value;
-  if (cast.input.type.kind === 'string' && cast.type.kind === 'date') return partitionValue(String(value), 'date');
-  if (cast.input.type.kind === 'string' && cast.type.kind === 'long') return partitionValue(String(value), 'long');
+  if (cast.input.type.kind === 'string' && cast.type.kind === 'date')
+    return partitionValue(String(value), 'date');
+  if (cast.input.type.kind === 'string' && cast.type.kind === 'long')
+    return partitionValue(String(value), 'long');
   return undefined;
 }
 

@@ -64,12 +64,24 @@ function push(plan: LogicalPlan, conditions: readonly Expression[]): LogicalPlan
             return [attribute.id, { kind: 'column', id, type, nullable } as const];
           }),
         );
-        return ordered(push(input, conditions.map((condition) => substitute(condition, values))), input);
+        return ordered(
+          push(
+            input,
+            conditions.map((condition) => substitute(condition, values)),
+          ),
+          input,
+        );
       });
       return { ...plan, inputs };
     }
     default:
-      return filtered(withInputs(plan, inputsOf(plan).map((input) => push(input, []))), conditions);
+      return filtered(
+        withInputs(
+          plan,
+          inputsOf(plan).map((input) => push(input, [])),
+        ),
+        conditions,
+      );
   }
 }
 
@@ -108,7 +120,12 @@ function pushAggregate(plan: Node<'aggregate'>, conditions: readonly Expression[
   );
   const movable = (condition: Expression): boolean => {
     const ids = [...columnsOf(condition)];
-    return plan.groupBy.length > 0 && ids.length > 0 && ids.every((id) => values.has(id)) && isDeterministic(condition);
+    return (
+      plan.groupBy.length > 0 &&
+      ids.length > 0 &&
+      ids.every((id) => values.has(id)) &&
+      isDeterministic(condition)
+    );
   };
   const below = conditions.filter(movable).map((condition) => substitute(condition, values));
   const above = conditions.filter((condition) => !movable(condition));
@@ -156,6 +173,14 @@ function pushJoin(plan: Node<'join'>, conditions: readonly Expression[]): Logica
     place(condition, ABOVE[plan.type], inner && isDeterministic(condition) ? inside : above);
   }
   const condition = conjunction(inside);
-  const type = plan.type === 'cross' && condition !== undefined ? 'inner' : inner && condition === undefined ? 'cross' : plan.type;
-  return filtered({ ...plan, type, condition, left: push(plan.left, left), right: push(plan.right, right) }, above);
+  const type =
+    plan.type === 'cross' && condition !== undefined
+      ? 'inner'
+      : inner && condition === undefined
+        ? 'cross'
+        : plan.type;
+  return filtered(
+    { ...plan, type, condition, left: push(plan.left, left), right: push(plan.right, right) },
+    above,
+  );
 }

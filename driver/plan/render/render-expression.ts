@@ -80,7 +80,7 @@ function aggregateCall(call: AggregateNode, next: (child: Expression) => string,
   const sql = spec.render(args, call);
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${next(call.filter)})`;
   return sql.includes(FILTER_MARK)
-    ? sql.replaceAll(FILTER_MARK, `${filter}${over}`)
+    ? sql.split(FILTER_MARK).join(`${filter}${over}`)
     : `${sql}${filter}${over}`;
 }
 

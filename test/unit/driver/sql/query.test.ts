@@ -50,11 +50,38 @@ describe('SELECT', () => {
   });
 
   it('answers scalar, IN and EXISTS sub-queries', async () => {
-    expect((await fixture.sql(`SELECT name FROM products WHERE product_id IN (SELECT product_id FROM sales) ORDER BY name`)).rows).toEqual([['apple'], ['pear']]);
-    expect((await fixture.sql(`SELECT name FROM products p WHERE NOT EXISTS (SELECT 1 FROM sales s WHERE s.product_id = p.product_id)`)).rows).toEqual([['plum']]);
-    expect((await fixture.sql(`SELECT name FROM products WHERE product_id NOT IN (SELECT product_id FROM sales)`)).rows).toEqual([]);
-    expect((await fixture.sql(`SELECT amount FROM sales WHERE amount > (SELECT avg(amount) FROM sales) ORDER BY 1`)).rows).toEqual([[7], [10]]);
-    expect((await fixture.sql(`SELECT name, (SELECT count(*) FROM sales s WHERE s.product_id = p.product_id) AS n FROM products p ORDER BY name`)).rows).toEqual([
+    expect(
+      (
+        await fixture.sql(
+          `SELECT name FROM products WHERE product_id IN (SELECT product_id FROM sales) ORDER BY name`,
+        )
+      ).rows,
+    ).toEqual([['apple'], ['pear']]);
+    expect(
+      (
+        await fixture.sql(
+          `SELECT name FROM products p WHERE NOT EXISTS (SELECT 1 FROM sales s WHERE s.product_id = p.product_id)`,
+        )
+      ).rows,
+    ).toEqual([['plum']]);
+    expect(
+      (await fixture.sql(`SELECT name FROM products WHERE product_id NOT IN (SELECT product_id FROM sales)`))
+        .rows,
+    ).toEqual([]);
+    expect(
+      (
+        await fixture.sql(
+          `SELECT amount FROM sales WHERE amount > (SELECT avg(amount) FROM sales) ORDER BY 1`,
+        )
+      ).rows,
+    ).toEqual([[7], [10]]);
+    expect(
+      (
+        await fixture.sql(
+          `SELECT name, (SELECT count(*) FROM sales s WHERE s.product_id = p.product_id) AS n FROM products p ORDER BY name`,
+        )
+      ).rows,
+    ).toEqual([
       ['apple', '2'],
       ['pear', '1'],
       ['plum', '0'],
@@ -76,13 +103,25 @@ describe('SELECT', () => {
   });
 
   it('unites, intersects and subtracts', async () => {
-    expect((await fixture.sql(`SELECT 1 AS a UNION SELECT 2 UNION SELECT 1 ORDER BY a`)).rows).toEqual([[1], [2]]);
-    expect((await fixture.sql(`SELECT 1 AS a UNION ALL SELECT 2.5 ORDER BY a`)).types).toEqual(['decimal(11,1)']);
-    expect((await fixture.sql(`SELECT product_id FROM products EXCEPT SELECT product_id FROM sales`)).rows).toEqual([[3]]);
+    expect((await fixture.sql(`SELECT 1 AS a UNION SELECT 2 UNION SELECT 1 ORDER BY a`)).rows).toEqual([
+      [1],
+      [2],
+    ]);
+    expect((await fixture.sql(`SELECT 1 AS a UNION ALL SELECT 2.5 ORDER BY a`)).types).toEqual([
+      'decimal(11,1)',
+    ]);
+    expect(
+      (await fixture.sql(`SELECT product_id FROM products EXCEPT SELECT product_id FROM sales`)).rows,
+    ).toEqual([[3]]);
   });
 
   it('makes rows of lists', async () => {
-    expect((await fixture.sql(`SELECT id, x FROM lists LATERAL VIEW explode(xs) t AS x ORDER BY x`)).rows).toEqual([[1, 1], [1, 2]]);
+    expect(
+      (await fixture.sql(`SELECT id, x FROM lists LATERAL VIEW explode(xs) t AS x ORDER BY x`)).rows,
+    ).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
     expect((await fixture.sql(`SELECT id, posexplode_outer(xs) FROM lists ORDER BY id, pos`)).rows).toEqual([
       [1, 0, 1],
       [1, 1, 2],
@@ -92,7 +131,9 @@ describe('SELECT', () => {
   });
 
   it('groups by sets', async () => {
-    const answer = await fixture.sql(`SELECT day, product_id, count(*) AS n, grouping(product_id) AS g FROM sales GROUP BY ROLLUP(day, product_id) ORDER BY day, g, product_id`);
+    const answer = await fixture.sql(
+      `SELECT day, product_id, count(*) AS n, grouping(product_id) AS g FROM sales GROUP BY ROLLUP(day, product_id) ORDER BY day, g, product_id`,
+    );
     expect(answer.rows.map((row) => row.join())).toEqual([
       ',,4,1',
       '2017-01-01,1,1,0',
@@ -133,12 +174,25 @@ describe('wrong SQL', () => {
   const fails = (text: string) => expect(fixture.sql(text)).rejects;
 
   it('is told by class', async () => {
-    await fails('SELECT FROM WHERE').toMatchObject({ code: 'PARSE', details: { errorClass: 'PARSE_SYNTAX_ERROR', sqlState: '42601' } });
-    await fails('SELECT * FROM nowhere').toMatchObject({ details: { errorClass: 'TABLE_OR_VIEW_NOT_FOUND', sqlState: '42P01' } });
-    await fails('SELECT product_id FROM sales, products').toMatchObject({ details: { errorClass: 'AMBIGUOUS_REFERENCE' } });
-    await fails('SELECT nosuch(amount) FROM sales').toMatchObject({ details: { errorClass: 'UNRESOLVED_ROUTINE', sqlState: '42883' } });
-    await fails('SELECT amount, count(*) FROM sales GROUP BY day').toMatchObject({ details: { errorClass: 'MISSING_AGGREGATION' } });
-    await fails('SELECT 1 UNION SELECT 1, 2').toMatchObject({ details: { errorClass: 'NUM_COLUMNS_MISMATCH' } });
+    await fails('SELECT FROM WHERE').toMatchObject({
+      code: 'PARSE',
+      details: { errorClass: 'PARSE_SYNTAX_ERROR', sqlState: '42601' },
+    });
+    await fails('SELECT * FROM nowhere').toMatchObject({
+      details: { errorClass: 'TABLE_OR_VIEW_NOT_FOUND', sqlState: '42P01' },
+    });
+    await fails('SELECT product_id FROM sales, products').toMatchObject({
+      details: { errorClass: 'AMBIGUOUS_REFERENCE' },
+    });
+    await fails('SELECT nosuch(amount) FROM sales').toMatchObject({
+      details: { errorClass: 'UNRESOLVED_ROUTINE', sqlState: '42883' },
+    });
+    await fails('SELECT amount, count(*) FROM sales GROUP BY day').toMatchObject({
+      details: { errorClass: 'MISSING_AGGREGATION' },
+    });
+    await fails('SELECT 1 UNION SELECT 1, 2').toMatchObject({
+      details: { errorClass: 'NUM_COLUMNS_MISMATCH' },
+    });
   });
 });
 
@@ -146,11 +200,31 @@ describe('statements', () => {
   const analyze = (text: string) => fixture.analyzer.analyzeSql(text);
 
   it('are read', async () => {
-    expect(await analyze('CREATE OR REPLACE TEMP VIEW v AS SELECT 1 AS a')).toMatchObject({ kind: 'create-view', name: 'v', global: false, replace: true, plan: { output: [{ name: 'a' }] } });
-    expect(await analyze('create global temporary view `my v` (b) as select 1;')).toMatchObject({ kind: 'create-view', name: 'my v', global: true, replace: false, plan: { output: [{ name: 'b' }] } });
+    expect(await analyze('CREATE OR REPLACE TEMP VIEW v AS SELECT 1 AS a')).toMatchObject({
+      kind: 'create-view',
+      name: 'v',
+      global: false,
+      replace: true,
+      plan: { output: [{ name: 'a' }] },
+    });
+    expect(await analyze('create global temporary view `my v` (b) as select 1;')).toMatchObject({
+      kind: 'create-view',
+      name: 'my v',
+      global: true,
+      replace: false,
+      plan: { output: [{ name: 'b' }] },
+    });
     expect(await analyze('DROP VIEW IF EXISTS v')).toEqual({ kind: 'drop-view', name: 'v', ifExists: true });
-    expect(await analyze('SET spark.sql.ansi.enabled = false')).toEqual({ kind: 'set', key: 'spark.sql.ansi.enabled', value: 'false' });
-    expect(await analyze("SET TIME ZONE 'Asia/Seoul'")).toEqual({ kind: 'set', key: 'spark.sql.session.timeZone', value: 'Asia/Seoul' });
+    expect(await analyze('SET spark.sql.ansi.enabled = false')).toEqual({
+      kind: 'set',
+      key: 'spark.sql.ansi.enabled',
+      value: 'false',
+    });
+    expect(await analyze("SET TIME ZONE 'Asia/Seoul'")).toEqual({
+      kind: 'set',
+      key: 'spark.sql.session.timeZone',
+      value: 'Asia/Seoul',
+    });
     expect(await analyze('SHOW TABLES')).toEqual({ kind: 'show-tables', pattern: undefined });
     expect(await analyze('DESCRIBE sales')).toMatchObject({ kind: 'describe' });
     expect(await analyze('EXPLAIN EXTENDED SELECT 1')).toMatchObject({ kind: 'explain', extended: true });
