@@ -1,4 +1,5 @@
 // Loaded into a job's process before the job: an expected failure that the job does not catch ends it with one line, not a stack.
+import { basename } from 'node:path';
 import { QuarryError } from '../common/quarry-error.ts';
 
 function report(thrown: unknown): void {
@@ -13,9 +14,8 @@ function report(thrown: unknown): void {
 
 /** Where in the job's own file it was thrown. */
 function firstLine(error: Error): string {
-  const frame = error.stack
-    ?.split('\n')
-    .find((line) => line.includes('file://') && !line.includes('node_modules'));
+  const job = basename(process.argv[1] ?? '');
+  const frame = error.stack?.split('\n').find((line) => line.includes(`/${job}:`));
   const place = frame === undefined ? undefined : /([^/()]+:\d+:\d+)\)?$/.exec(frame)?.[1];
   return place === undefined ? '' : `(${place})`;
 }

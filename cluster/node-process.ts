@@ -34,9 +34,12 @@ export class NodeProcess {
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     });
     closeSync(log);
-    this.#exited = new Promise((resolve) =>
+    const disconnected = new Promise<void>((resolve) => this.#child.once('disconnect', () => resolve()));
+    const exited = new Promise<string>((resolve) =>
       this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)),
     );
+    // Its last words may still be in the channel when it has exited: the channel closes after they are read.
+    this.#exited = exited.then((how) => disconnected.then(() => how));
   }
 
   get pid(): number {
