@@ -34,7 +34,7 @@ export interface BlockStore {
   readonly failure?: QuarryError | undefined;
   replica(blockId: number): Replica | undefined;
   replicas(): IterableIterator<Replica>;
-  /** Errors: FILE_EXISTS when the block is there with the same or a newer stamp (an older one is replaced unless it is FINALIZED or RUR), NO_SPACE, DISK_FAILED. */
+  /** Errors: FILE_EXISTS when the block is there with the same or a newer stamp (an older one is replaced unless it is FINALIZED or RUR, and a TEMPORARY that got nothing for a minute), NO_SPACE, DISK_FAILED. */
   create(blockId: number, generationStamp: number, state: 'RBW' | 'TEMPORARY'): Promise<Replica>;
   /** For pipeline recovery and append: cuts to `lengthBytes` (never longer than it is), takes the new stamp, becomes RBW. Errors: BLOCK_NOT_FOUND, STALE_GENERATION. */
   reopen(blockId: number, newGenerationStamp: number, lengthBytes: number): Promise<Replica>;

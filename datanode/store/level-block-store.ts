@@ -29,6 +29,9 @@ export interface LevelStoreOptions {
   readonly create: boolean;
 }
 
+/** A copy that got no byte for that long has no sender any more. */
+const COPY_ABANDONED_MS = 60_000;
+
 export type StoreSeams = Pick<Seams, 'disk' | 'clock' | 'log'>;
 
 /**
@@ -114,13 +117,15 @@ export class LevelBlockStore implements BlockStore {
     return this.#change(blockId, async () => {
       await this.#gate.admitBlock();
       const old = this.#entries.get(blockId);
-      if (old !== undefined && !replaceable(old, generationStamp)) throw exists(old);
+      const nowMs = this.#seams.clock.monoMs();
+      if (old !== undefined && !replaceable(old, generationStamp, nowMs)) throw exists(old);
       const scanFromSeq = this.#segments.nextSeq;
       const fresh = { blockId, generationStamp, state, scanFromSeq, recoveryStamp: old?.recoveryStamp ?? 0 };
       const entry = new ReplicaEntry(
         { ...fresh, lengthBytes: 0, durableLengthBytes: 0, usage: new Map() },
         [],
       );
+      entry.lastAppendMs = nowMs;
       await this.#index.write({ dropped: blockId, record: entry.record }, false);
       if (old !== undefined) this.#forget(old);
       this.#entries.set(blockId, entry);
@@ -155,7 +160,7 @@ export class LevelBlockStore implements BlockStore {
     const entry = this.#entry(blockId);
     entry.checkWriter(generationStamp);
     checkChunk(entry, chunk);
-    this.#quiet.touch();
+    entry.lastAppendMs = this.#quiet.touch();
     entry.beginAppend(chunk.offsetBytes + chunk.data.length);
     let id: ChunkId | undefined;
     try {
@@ -375,8 +380,14 @@ function checkChunk(entry: ReplicaEntry, { offsetBytes, data, checksums }: Chunk
     throw invalid(entry, 'got another number of checksums');
 }
 
-/** What a stale writer or an abandoned copy left gives way to a newer life of the block. */
-function replaceable(entry: ReplicaEntry, generationStamp: number): boolean {
+/**
+ * What a stale writer left gives way to a newer life of the block, and a copy whose sender has gone to the next try:
+ * it would be in the way until the next start.
+ */
+function replaceable(entry: ReplicaEntry, generationStamp: number, nowMs: number): boolean {
+  if (entry.state === 'TEMPORARY' && nowMs - entry.lastAppendMs > COPY_ABANDONED_MS) {
+    return entry.generationStamp <= generationStamp;
+  }
   return entry.generationStamp < generationStamp && entry.state !== 'FINALIZED' && !entry.underRecovery;
 }
 

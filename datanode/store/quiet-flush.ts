@@ -15,10 +15,11 @@ export class QuietFlush {
     this.#flush = flush;
   }
 
-  /** Something is being written. */
-  touch(): void {
+  /** Something is being written. Answers when, monotonic. */
+  touch(): number {
     this.#lastMs = this.#seams.clock.monoMs();
     if (this.#timer === undefined) this.#arm(QUIET_MS);
+    return this.#lastMs;
   }
 
   close(): void {

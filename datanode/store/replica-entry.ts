@@ -22,6 +22,8 @@ export class ReplicaEntry {
   extents: Extent[] | undefined;
   /** Where the next append goes on, with those under way. */
   pendingEndBytes: number;
+  /** Monotonic. */
+  lastAppendMs = 0;
   #appends = 0;
   #onDrained: (() => void)[] = [];
 

@@ -101,6 +101,19 @@ describe('a full disk', () => {
   });
 });
 
+describe('a copy whose sender has gone', () => {
+  it('gives way to the next try after a while', async () => {
+    const { clock, store } = await setUp();
+    await store.create(1, 1, 'TEMPORARY');
+    await writeBytes(store, { blockId: 1, stamp: 1 }, { fromBytes: 0, toBytes: 1000 });
+    clock.nowMonoMs += 30_000;
+    await expect(store.create(1, 1, 'TEMPORARY')).rejects.toMatchObject({ code: 'FILE_EXISTS' });
+    clock.nowMonoMs += 40_000;
+    expect(await store.create(1, 1, 'TEMPORARY')).toMatchObject({ lengthBytes: 0 });
+    expect(store.usedBytes).toBe(0);
+  });
+});
+
 describe('a failing disk', () => {
   it('stays read-only until a restart: what a failed write left is not known', async () => {
     const { failing, clock, store } = await setUp();
