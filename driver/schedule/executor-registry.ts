@@ -93,7 +93,7 @@ export class ExecutorRegistry {
     this.#timer = clock.setTimer(Math.max(50, timeoutMs / 5), () => {
       if (this.#closed) return;
       const nowMs = clock.monoMs();
-      for (const { spec, lastSeenMs } of [...this.#executors.values()]) {
+      for (const { spec, lastSeenMs } of this.#executors.values()) {
         if (nowMs - lastSeenMs > timeoutMs) this.lose(spec, `no heartbeat for ${timeoutMs} ms`);
       }
       this.#watch();

@@ -55,7 +55,7 @@ export class ResultSink {
     const partition = this.#partitions[id.partition];
     if (partition === undefined) return;
     partition.accepted = id.attempt;
-    for (const attempt of [...partition.attempts.values()]) {
+    for (const attempt of partition.attempts.values()) {
       if (attempt.attempt !== id.attempt) this.#drop(partition, attempt);
     }
     this.#changed();

@@ -123,7 +123,7 @@ export class Scheduler {
     task.result = event.result;
     this.#recorder.taskFinished(event.id, event.metrics, nowMs);
     this.#decisions.push({ kind: 'accept', id: event.id });
-    for (const { attempt } of [...task.running]) this.#cancel({ ...event.id, attempt }, nowMs);
+    for (const { attempt } of task.running.slice()) this.#cancel({ ...event.id, attempt }, nowMs);
     if (!stage.isDone) return;
     stage.finished = true;
     this.#recorder.stageFinished(job.spec.jobId, stage.spec.id, nowMs);
@@ -227,7 +227,7 @@ export class Scheduler {
       this.#wake(untilMs);
       return;
     }
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of this.#jobs.values()) {
       this.#failJob(
         job,
         {

@@ -86,7 +86,7 @@ export class BlockCache {
     footer: ParquetFooter,
     want: { readonly rowGroups: readonly number[] | undefined; readonly ranges: readonly ByteRange[] },
     signal: AbortSignal,
-  ): Promise<{ readonly path: string; readonly report: FillReport; unpin(): void }> {
+  ): Promise<{ readonly path: string; readonly report: FillReport; readonly unpin: () => void }> {
     const key = entryKey(file, want.rowGroups);
     let entry = this.#entries.get(key);
     if (entry === undefined) {

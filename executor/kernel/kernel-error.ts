@@ -8,7 +8,8 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^Out of Range Error/i, 'ARITHMETIC'],
   [/^Conversion Error/i, 'BAD_DATA'],
   [/^Invalid Input Error/i, 'BAD_DATA'],
-  [/^Invalid Error: (TProtocolException|Snappy|ZSTD|Invalid)/i, 'BAD_DATA'],
+  // What its Parquet reader throws over bytes that make no sense.
+  [/^Invalid Error/i, 'BAD_DATA'],
   [/^IO Error: .*(parquet|Parquet|footer|magic)/is, 'BAD_DATA'],
   [/^IO Error: .*(No space left|write)/is, 'NO_SPACE'],
   [/^Not implemented Error/i, 'UNSUPPORTED'],

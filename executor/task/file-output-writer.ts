@@ -72,12 +72,15 @@ class OutputWriter {
       `CREATE TEMP TABLE ${TABLE} AS SELECT * FROM (${sql}) ORDER BY ${keys.join(', ')}`,
     );
     const texts = keys.map((key) => `CAST(${key} AS VARCHAR)`).join(', ');
-    const values = await this.#session.rows(`SELECT DISTINCT ${texts} FROM ${TABLE} ORDER BY ALL`);
+    const values = (await this.#session.rows(`SELECT DISTINCT ${texts} FROM ${TABLE} ORDER BY ALL`)) as (
+      | string
+      | null
+    )[][];
     const files: WrittenFileInput[] = [];
     for (const row of values) {
       const where = keys.map((key, index) => {
-        const value = row[index];
-        return value === null ? `${key} IS NULL` : `CAST(${key} AS VARCHAR) = ${quote(String(value))}`;
+        const value = row[index] ?? null;
+        return value === null ? `${key} IS NULL` : `CAST(${key} AS VARCHAR) = ${quote(value)}`;
       });
       const directory = row
         .map((value, index) => partitionName(this.#output.partitionBy[index]!, value))
@@ -183,15 +186,14 @@ function rowGroupStarts(footer: ParquetFooter): number[] {
 }
 
 /** Hive's directory name of a value; what a path cannot hold is percent-encoded as Hive does. */
-function partitionName(column: string, value: unknown): string {
-  const text = value === null || value === '' ? NULL_PARTITION : String(value);
+function partitionName(column: string, value: string | null): string {
+  const text = value === null || value === '' ? NULL_PARTITION : value;
   return `${escapePath(column)}=${escapePath(text)}`;
 }
 
 function escapePath(text: string): string {
   return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
-    /[\u0000-\u001f"#%'*/:=?\\\u007f{[\]^]/g,
+    /[\p{Cc}"#%'*/:=?\\{[\]^]/gu,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 }

@@ -3,7 +3,11 @@ import type { WireError } from '../../../../common/quarry-error.ts';
 import type { ExecutorSpec, JobSpec, StageSpec, TaskSpec } from '../../../../driver/schedule/job-graph.ts';
 import { JobRecorder } from '../../../../driver/schedule/job-recorder.ts';
 import { Scheduler } from '../../../../driver/schedule/scheduler.ts';
-import type { SchedulerDecision, SchedulerEvent, SchedulerOptions } from '../../../../driver/schedule/scheduler-protocol.ts';
+import type {
+  SchedulerDecision,
+  SchedulerEvent,
+  SchedulerOptions,
+} from '../../../../driver/schedule/scheduler-protocol.ts';
 import type { MapOutput } from '../../../../proto/gen/quarry/MapOutput.ts';
 import type { TaskMetrics } from '../../../../proto/gen/quarry/TaskMetrics.ts';
 
@@ -40,7 +44,10 @@ class Script {
     return this.apply({ kind: 'job-submitted', job });
   }
 
-  finish(task: string, more: { mapOutput?: MapOutput; result?: unknown; metrics?: TaskMetrics } = {}): string[] {
+  finish(
+    task: string,
+    more: { mapOutput?: MapOutput; result?: unknown; metrics?: TaskMetrics } = {},
+  ): string[] {
     return this.apply({
       kind: 'task-finished',
       id: idOf(task),
@@ -99,7 +106,14 @@ function idOf(name: string) {
 }
 
 function executor(id: string, slots = 1, incarnation = 'first'): ExecutorSpec {
-  return { id, incarnation, node: id.replace('ex', 'dn'), taskAddress: `${id}:1`, shuffleAddress: `${id}:2`, slots };
+  return {
+    id,
+    incarnation,
+    node: id.replace('ex', 'dn'),
+    taskAddress: `${id}:1`,
+    shuffleAddress: `${id}:2`,
+    slots,
+  };
 }
 
 function task(partition: number, more: Partial<TaskSpec> = {}): TaskSpec {
@@ -137,12 +151,16 @@ const mapReduce = (): StageSpec[] => [
 ];
 
 describe('Scheduler', () => {
-  it('spreads tasks, runs a stage after its parents, and ends with the tasks\' results', () => {
+  it("spreads tasks, runs a stage after its parents, and ends with the tasks' results", () => {
     const script = new Script();
     script.executors('ex1', 'ex2');
     expect(script.submit(...mapReduce())).toEqual(['launch 0.0#0 on ex1', 'launch 0.1#0 on ex2']);
     expect(script.map('0.0#0', 'ex1')).toEqual(['accept 0.0#0']);
-    expect(script.map('0.1#0', 'ex2')).toEqual(['accept 0.1#0', 'launch 1.0#0 on ex1', 'launch 1.1#0 on ex2']);
+    expect(script.map('0.1#0', 'ex2')).toEqual([
+      'accept 0.1#0',
+      'launch 1.0#0 on ex1',
+      'launch 1.1#0 on ex2',
+    ]);
     expect(script.launches.at(-1)!.shuffles).toMatchObject([
       { stage: 0, partitions: [1], outputs: [{ executorId: 'ex1' }, { executorId: 'ex2' }] },
     ]);
@@ -157,7 +175,10 @@ describe('Scheduler', () => {
       'finish ["a","b"]',
       'remove from ex1 ex2',
     ]);
-    expect(script.recorder.get('j')).toMatchObject({ state: 'succeeded', stages: [{ state: 'done' }, { state: 'done' }] });
+    expect(script.recorder.get('j')).toMatchObject({
+      state: 'succeeded',
+      stages: [{ state: 'done' }, { state: 'done' }],
+    });
   });
 
   it('waits for a node that holds the data, then runs anywhere', () => {
@@ -203,13 +224,16 @@ describe('Scheduler', () => {
     // Reducers run on ex3 and ex1; ex2 goes, and with it the output of map 1.
     expect(script.launches.slice(2).map((launch) => launch.executor.id)).toEqual(['ex3', 'ex1']);
     expect(script.lose('ex2')).toEqual([]);
-    expect(script.fail('1.0#0', 'SHUFFLE_LOST', { executor: 'ex2', stage: 0, mapPartition: 1, attempt: 0 })).toEqual([
-      'discard 1.0#0 SHUFFLE_LOST',
-      'launch 0.1#1 on ex3',
-    ]);
+    expect(
+      script.fail('1.0#0', 'SHUFFLE_LOST', { executor: 'ex2', stage: 0, mapPartition: 1, attempt: 0 }),
+    ).toEqual(['discard 1.0#0 SHUFFLE_LOST', 'launch 0.1#1 on ex3']);
     expect(script.finish('1.1#0', { result: 1 })).toEqual(['accept 1.1#0']);
     expect(script.map('0.1#1', 'ex3')).toEqual(['accept 0.1#1', 'launch 1.0#1 on ex1']);
-    expect(script.finish('1.0#1', { result: 0 })).toEqual(['accept 1.0#1', 'finish [0,1]', 'remove from ex1 ex3']);
+    expect(script.finish('1.0#1', { result: 0 })).toEqual([
+      'accept 1.0#1',
+      'finish [0,1]',
+      'remove from ex1 ex3',
+    ]);
   });
 
   it('runs the tasks of a lost executor again', () => {
@@ -227,9 +251,10 @@ describe('Scheduler', () => {
     const script = new Script();
     script.executors('ex1');
     script.submit(stage(0, [task(0)]));
-    expect(
-      script.apply({ kind: 'executor-registered', executor: executor('ex1', 1, 'second') }),
-    ).toEqual(['discard 0.0#0 EXECUTOR_LOST', 'launch 0.0#1 on ex1']);
+    expect(script.apply({ kind: 'executor-registered', executor: executor('ex1', 1, 'second') })).toEqual([
+      'discard 0.0#0 EXECUTOR_LOST',
+      'launch 0.0#1 on ex1',
+    ]);
     expect(script.apply({ kind: 'executor-registered', executor: executor('ex1', 1, 'second') })).toEqual([]);
   });
 
@@ -246,7 +271,11 @@ describe('Scheduler', () => {
       'discard 1.1#0 SHUFFLE_LOST',
       'launch 0.0#1 on ex2',
     ]);
-    expect(script.map('0.0#1', 'ex2')).toEqual(['accept 0.0#1', 'launch 1.0#1 on ex1', 'launch 1.1#1 on ex2']);
+    expect(script.map('0.0#1', 'ex2')).toEqual([
+      'accept 0.0#1',
+      'launch 1.0#1 on ex1',
+      'launch 1.1#1 on ex2',
+    ]);
     const events = script.recorder.get('j')!.events.filter(({ event }) => event === 'shuffle.lost');
     expect(events).toHaveLength(2);
   });
@@ -254,7 +283,10 @@ describe('Scheduler', () => {
   it('ends a job whose map output vanishes again and again', () => {
     const script = new Script();
     script.executors('ex1');
-    script.submit(stage(0, [task(0)], shuffle), stage(1, [task(0, { inputs: [{ stage: 0, partitions: [] }] })], { parents: [0] }));
+    script.submit(
+      stage(0, [task(0)], shuffle),
+      stage(1, [task(0, { inputs: [{ stage: 0, partitions: [] }] })], { parents: [0] }),
+    );
     const lost = { executor: 'ex1', stage: 0, mapPartition: 0 };
     for (const attempt of [0, 1]) {
       script.map(`0.0#${attempt}`, 'ex1');
@@ -272,7 +304,11 @@ describe('Scheduler', () => {
     expect(script.finish('0.0#0', { result: 'a' })).toEqual(['accept 0.0#0']);
     expect(script.at(999)).toEqual([]);
     expect(script.at(1_000)).toEqual(['launch 0.1#1 on ex1']);
-    expect(script.finish('0.1#1', { result: 'b' })).toEqual(['accept 0.1#1', 'cancel 0.1#0', 'finish ["a","b"]']);
+    expect(script.finish('0.1#1', { result: 'b' })).toEqual([
+      'accept 0.1#1',
+      'cancel 0.1#0',
+      'finish ["a","b"]',
+    ]);
   });
 
   it('cancels what runs, and fails a job that no executor ever takes', () => {
@@ -283,15 +319,29 @@ describe('Scheduler', () => {
     script.executors('ex1');
     script.submit(stage(0, [task(0)]));
     const error = { code: 'INTERRUPTED', message: '', details: {} } as const;
-    expect(script.apply({ kind: 'job-cancelled', jobId: 'j', error })).toEqual(['fail INTERRUPTED', 'cancel 0.0#0']);
+    expect(script.apply({ kind: 'job-cancelled', jobId: 'j', error })).toEqual([
+      'fail INTERRUPTED',
+      'cancel 0.0#0',
+    ]);
     expect(script.recorder.get('j')!.state).toBe('cancelled');
   });
 
   it('lets a small job in beside a large one', () => {
     const script = new Script();
     script.executors('ex1', 'ex2');
-    script.submit(stage(0, [0, 1, 2, 3].map((partition) => task(partition))));
-    const small: JobSpec = { jobId: 'k', name: '', sessionId: '', operationId: '', stages: [stage(0, [task(0)])] };
+    script.submit(
+      stage(
+        0,
+        [0, 1, 2, 3].map((partition) => task(partition)),
+      ),
+    );
+    const small: JobSpec = {
+      jobId: 'k',
+      name: '',
+      sessionId: '',
+      operationId: '',
+      stages: [stage(0, [task(0)])],
+    };
     expect(script.apply({ kind: 'job-submitted', job: small })).toEqual([]);
     script.finish('0.0#0');
     expect(script.launches.at(-1)!.id.jobId).toBe('k');
@@ -313,7 +363,12 @@ describe('Scheduler', () => {
     });
     script.finish('0.0#0', { metrics: metrics(10, 0) });
     script.finish('0.1#0', { metrics: metrics(4, 6) });
-    expect(script.recorder.get('j')!.locality).toEqual({ localTasks: 1, remoteTasks: 1, localBytes: 14, remoteBytes: 6 });
+    expect(script.recorder.get('j')!.locality).toEqual({
+      localTasks: 1,
+      remoteTasks: 1,
+      localBytes: 14,
+      remoteBytes: 6,
+    });
     expect(script.recorder.get('j')!.stages[0]!.tasks).toMatchObject([
       { executor: 'ex1', node: 'dn1', local: true, rowsRead: 7 },
       { executor: 'ex2', node: 'dn2', local: false },
@@ -324,7 +379,12 @@ describe('Scheduler', () => {
     const trace = () => {
       const script = new Script();
       script.executors('ex1', 'ex2', 'ex3');
-      const seen = [script.submit(...mapReduce()), script.fail('0.0#0', 'DEADLINE'), script.lose('ex2'), script.at(500)];
+      const seen = [
+        script.submit(...mapReduce()),
+        script.fail('0.0#0', 'DEADLINE'),
+        script.lose('ex2'),
+        script.at(500),
+      ];
       return JSON.stringify(seen);
     };
     expect(trace()).toBe(trace());

@@ -25,7 +25,11 @@ const signal = new AbortController().signal;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'quarry-cache-test-'));
-  kernels = new KernelPool({ memoryLimitBytes: 256 * 1024 * 1024, threads: 2, temporaryDirectory: join(directory, 'kernel') });
+  kernels = new KernelPool({
+    memoryLimitBytes: 256 * 1024 * 1024,
+    threads: 2,
+    temporaryDirectory: join(directory, 'kernel'),
+  });
   for (let file = 0; file < FILES; file++) {
     await sql(
       `COPY (SELECT i + ${file * 1_000_000} AS a, (i % 100)::INTEGER AS b, 'text ' || (i % 500) AS s, i / 3.0::DOUBLE AS d
@@ -108,8 +112,7 @@ const digest = (columns: typeof COLUMNS, from: string) =>
   `SELECT count(*), ${columns.map(({ name }) => `sum(hash(${name})::HUGEINT)::VARCHAR`).join(', ')} FROM ${from}`;
 
 async function original(file: number, columns: typeof COLUMNS, rowGroups: readonly number[]) {
-  const where =
-    rowGroups.length === 0 ? '' : ` WHERE a % 1000000 // 4096 IN (${rowGroups.join(', ')})`;
+  const where = rowGroups.length === 0 ? '' : ` WHERE a % 1000000 // 4096 IN (${rowGroups.join(', ')})`;
   return sql(digest(columns, `(SELECT * FROM read_parquet('${path(file)}')${where})`));
 }
 
@@ -117,7 +120,7 @@ describe('BlockCache', () => {
   it('gives every set of columns and row groups its own bytes, under concurrent fills and evictions', async () => {
     // A third of one file: most fills evict something or overflow to disk.
     const { cache, reader, own } = await setup(200_000);
-    const wanted = [];
+    const wanted: { file: number; columns: typeof COLUMNS; rowGroups: number[] }[] = [];
     for (let round = 0; round < 2; round++) {
       for (let file = 0; file < FILES; file++) {
         for (let mask = 1; mask < 1 << COLUMNS.length; mask++) {
@@ -184,14 +187,24 @@ describe('BlockCache', () => {
 
   it('reads files of different shapes as one', async () => {
     const { cache, reader } = await setup(10_000_000);
-    await sql(`COPY (SELECT 7::INTEGER AS A, 'new' AS extra) TO '${join(directory, 'other.parquet')}' (FORMAT parquet)`);
+    await sql(
+      `COPY (SELECT 7::INTEGER AS A, 'new' AS extra) TO '${join(directory, 'other.parquet')}' (FORMAT parquet)`,
+    );
     const { size } = await stat(join(directory, 'other.parquet'));
     const both = scan(0, [COLUMNS[0]!, { name: 'extra', kernelType: 'VARCHAR' }], [0]);
     both.fileName = true;
-    both.splits.push({ path: join(directory, 'other.parquet'), inodeId: 99, generation: 1, lengthBytes: size, rowGroups: [] });
+    both.splits.push({
+      path: join(directory, 'other.parquet'),
+      inodeId: 99,
+      generation: 1,
+      lengthBytes: size,
+      rowGroups: [],
+    });
     const opened = await reader.open(both, counters(), signal);
     expect(
-      await sql(`SELECT a, extra, filename LIKE '%other.parquet' FROM ${opened.sql} WHERE a = 7 ORDER BY extra NULLS FIRST`),
+      await sql(
+        `SELECT a, extra, filename LIKE '%other.parquet' FROM ${opened.sql} WHERE a = 7 ORDER BY extra NULLS FIRST`,
+      ),
     ).toEqual([
       [7n, null, false],
       [7n, 'new', true],

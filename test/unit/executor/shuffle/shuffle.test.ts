@@ -31,7 +31,12 @@ async function startStore(executorId: string) {
   const client = new ShuffleClient(net);
   const own = join(directory, executorId);
   let listener: Listener | undefined;
-  const store = new DiskShuffleStore({ directory: own, executorId, address: () => listener!.address, client });
+  const store = new DiskShuffleStore({
+    directory: own,
+    executorId,
+    address: () => listener!.address,
+    client,
+  });
   await store.open();
   listener = await new ShuffleServer(own, silentLog()).listen(net, '127.0.0.1:0');
   const close = async () => {
@@ -43,7 +48,11 @@ async function startStore(executorId: string) {
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'quarry-shuffle-test-'));
-  kernels = new KernelPool({ memoryLimitBytes: 256 * 1024 * 1024, threads: 2, temporaryDirectory: join(directory, 'k') });
+  kernels = new KernelPool({
+    memoryLimitBytes: 256 * 1024 * 1024,
+    threads: 2,
+    temporaryDirectory: join(directory, 'k'),
+  });
   one = await startStore('ex1');
   two = await startStore('ex2');
 });
@@ -57,10 +66,22 @@ afterAll(async () => {
 const taskId = (partition: number, attempt = 0) => ({ jobId: 'job-1', stage: 0, partition, attempt });
 const rows = (sql: string) => kernels.use('UTC', signal, (session) => session.rows(sql));
 
-async function write(store: DiskShuffleStore, query: string, partitions: number, partition = 0): Promise<MapOutput> {
+async function write(
+  store: DiskShuffleStore,
+  query: string,
+  partitions: number,
+  partition = 0,
+): Promise<MapOutput> {
   const partitionColumn = partitions > 1 ? PARTITION_COLUMN : '';
-  return kernels.use('UTC', signal, async (session) =>
-    (await writeShuffle(session, store, query, { id: taskId(partition), partitions, partitionColumn })) as MapOutput,
+  return kernels.use(
+    'UTC',
+    signal,
+    async (session) =>
+      (await writeShuffle(session, store, query, {
+        id: taskId(partition),
+        partitions,
+        partitionColumn,
+      })) as MapOutput,
   );
 }
 
@@ -111,7 +132,11 @@ const TYPES: readonly [SparkType, string[]][] = [
       kind: 'struct',
       fields: [
         { name: 'a', type: { kind: 'long' }, nullable: true },
-        { name: 'A b', type: { kind: 'array', element: { kind: 'date' }, containsNull: true }, nullable: true },
+        {
+          name: 'A b',
+          type: { kind: 'array', element: { kind: 'date' }, containsNull: true },
+          nullable: true,
+        },
       ],
     },
     ["{'a': 1, 'A b': [DATE '2017-01-01', NULL]}", "{'a': NULL, 'A b': NULL}"],
@@ -120,33 +145,40 @@ const TYPES: readonly [SparkType, string[]][] = [
 ];
 
 describe('a shuffle', () => {
-  it.each(TYPES)('brings back values of %j and nulls as they were, as columns and as keys', async (type, values) => {
-    const attribute: Attribute = { id: 5, name: 'v', type, nullable: true, planIds: [], qualifiers: [] };
-    const key: Expression = { kind: 'column', id: 5, type, nullable: true };
-    const source = ['NULL', ...values].map((value) => `SELECT CAST(${value} AS ${duckdbType(type)}) AS c5`);
-    const fragment = source.join(' UNION ALL ');
-    const partitions = 3;
-    const output = await write(
-      one.store,
-      shuffleSql(fragment, [attribute], partitionExpression([key], partitions)),
-      partitions,
-    );
-    const seen: string[] = [];
-    for (let partition = 0; partition < partitions; partition++) {
-      const opened = await openShuffle(
-        { stage: 0, columns: [{ name: 'c5', kernelType: storedKernelType(type) }], partitionColumn: PARTITION_COLUMN },
-        two.store,
-        context([output], [partition]),
+  it.each(TYPES)(
+    'brings back values of %j and nulls as they were, as columns and as keys',
+    async (type, values) => {
+      const attribute: Attribute = { id: 5, name: 'v', type, nullable: true, planIds: [], qualifiers: [] };
+      const key: Expression = { kind: 'column', id: 5, type, nullable: true };
+      const source = ['NULL', ...values].map((value) => `SELECT CAST(${value} AS ${duckdbType(type)}) AS c5`);
+      const fragment = source.join(' UNION ALL ');
+      const partitions = 3;
+      const output = await write(
+        one.store,
+        shuffleSql(fragment, [attribute], partitionExpression([key], partitions)),
+        partitions,
       );
-      const decoded = `SELECT ${decodeFromShuffle('c5', type)} AS c5 FROM ${opened.sql}`;
-      const [described] = await rows(`SELECT any_value(typeof(c5)) FROM (${decoded})`);
-      if (described![0] !== null) expect(described![0]).toBe(await kernelTypeOf(type));
-      seen.push(...(await rows(`SELECT ${comparable('c5', type)} FROM (${decoded})`)).map(String));
-      opened.close();
-    }
-    const expected = (await rows(`SELECT ${comparable('c5', type)} FROM (${fragment})`)).map(String);
-    expect(seen.toSorted()).toEqual(expected.toSorted());
-  });
+      const seen: string[] = [];
+      for (let partition = 0; partition < partitions; partition++) {
+        const opened = await openShuffle(
+          {
+            stage: 0,
+            columns: [{ name: 'c5', kernelType: storedKernelType(type) }],
+            partitionColumn: PARTITION_COLUMN,
+          },
+          two.store,
+          context([output], [partition]),
+        );
+        const decoded = `SELECT ${decodeFromShuffle('c5', type)} AS c5 FROM ${opened.sql}`;
+        const [described] = await rows(`SELECT any_value(typeof(c5)) FROM (${decoded})`);
+        if (described![0] !== null) expect(described![0]).toBe(await kernelTypeOf(type));
+        seen.push(...(await rows(`SELECT ${comparable('c5', type)} FROM (${decoded})`)).map(String));
+        opened.close();
+      }
+      const expected = (await rows(`SELECT ${comparable('c5', type)} FROM (${fragment})`)).map(String);
+      expect(seen.toSorted()).toEqual(expected.toSorted());
+    },
+  );
 
   it('sends a reducer the row groups of its partition, from this executor or another', async () => {
     const query = (start: number) =>
@@ -159,7 +191,9 @@ describe('a shuffle', () => {
       one.store,
       task,
     );
-    const [sums] = await rows(`SELECT count(*), min(c1), max(c1), count(*) FILTER (WHERE c1 % 20 = 13) FROM ${opened.sql}`);
+    const [sums] = await rows(
+      `SELECT count(*), min(c1), max(c1), count(*) FILTER (WHERE c1 % 20 = 13) FROM ${opened.sql}`,
+    );
     expect(sums).toEqual([20_000n, 13n, 399_993n, 20_000n]);
     // Two row groups of a twentieth each, with their edges: far from all of it.
     expect(task.metrics.shuffleReadBytes).toBeLessThan(outputs[0]!.lengthBytes / 2);
@@ -186,7 +220,10 @@ describe('a shuffle', () => {
         two.store,
         context([{ ...output, ...which }], []),
       );
-    const lost = { code: 'SHUFFLE_LOST', details: { executor: 'ex1', stage: 0, mapPartition: 7, attempt: 0 } };
+    const lost = {
+      code: 'SHUFFLE_LOST',
+      details: { executor: 'ex1', stage: 0, mapPartition: 7, attempt: 0 },
+    };
     await expect(read({ file: 'job-1/s0-m9-a0.parquet' })).rejects.toMatchObject(lost);
     await expect(read({ file: '../../etc/passwd' })).rejects.toMatchObject(lost);
     await expect(read({ address: '127.0.0.1:1' })).rejects.toMatchObject(lost);
