@@ -1,4 +1,5 @@
 import { assert } from '../common/assert.ts';
+import { QuarryError } from '../common/quarry-error.ts';
 import type { Clock, Timer } from '../common/seams/clock.ts';
 import type { Proc } from '../common/seams/proc.ts';
 import type { Command, CommandKind, ReplyOf, RequestOf } from './commands.ts';
@@ -106,24 +107,34 @@ export class CommandShell {
   #scheduleTick(): void {
     this.#ticking = this.#clock.setTimer(TICK_MS, () => {
       if (this.#closed) return;
-      this.execute('tick', {}).then(
-        () => {
-          if (!this.#closed) this.#scheduleTick();
-        },
-        // Time must go on being watched; a tick that throws is a bug that would leave the cluster unhealed.
-        (thrown: unknown) => this.#proc.abort('namenode.tick-failed', thrown),
-      );
+      this.execute('tick', {})
+        .catch((thrown: unknown) => this.#survive('namenode.tick-failed', thrown))
+        .then(
+          () => {
+            if (!this.#closed) this.#scheduleTick();
+          },
+          // Time must go on being watched: a namenode that does not heal is worse than one that starts again.
+          (thrown: unknown) => this.#proc.abort('namenode.tick-failed', thrown),
+        );
     });
+  }
+
+  /** A record that cannot be read is reported and left alone, the rest of the cluster is served. A bug is thrown on. */
+  #survive(event: string, thrown: unknown): void {
+    if (!(thrown instanceof QuarryError)) throw thrown;
+    this.state.log.error({ err: thrown }, event);
   }
 
   #reapDetached(): void {
     if (this.#reaping !== undefined || this.state.detached.size === 0 || this.#closed) return;
-    this.#reaping = this.#reap().then(
-      () => {
-        this.#reaping = undefined;
-      },
-      (thrown: unknown) => this.#proc.abort('namenode.reap-failed', thrown),
-    );
+    this.#reaping = this.#reap()
+      .catch((thrown: unknown) => this.#survive('namenode.reap-failed', thrown))
+      .then(
+        () => {
+          this.#reaping = undefined;
+        },
+        (thrown: unknown) => this.#proc.abort('namenode.reap-failed', thrown),
+      );
   }
 
   /** Deletes the content of detached inodes, a step and a batch at a time, so that others get their turn. */

@@ -68,6 +68,7 @@ export async function formatNamespace(disk: Disk, config: Config, options: Forma
   await disk.destroyStore(STORE);
   const store = await disk.openStore(STORE, storeOptions(config, true));
   try {
+    await store.db.open();
     const counters: Counters = {
       txid: 0,
       epoch: 0,

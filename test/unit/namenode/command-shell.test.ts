@@ -22,13 +22,17 @@ class GatedDisk extends FakeDisk {
 
   override async openStore(name: string, options: { createIfMissing: boolean }): Promise<Store> {
     const store = await super.openStore(name, options);
-    const batch = store.db.batch.bind(store.db) as (operations: never, options: never) => Promise<void>;
-    const gated = async (operations: never, options: never) => {
-      this.batches++;
-      await this.#gate;
-      await batch(operations, options);
+    const batch = store.db.batch.bind(store.db) as () => { write(options: never): Promise<void> };
+    (store.db as { batch: unknown }).batch = () => {
+      const operations = batch();
+      const write = operations.write.bind(operations);
+      operations.write = async (options) => {
+        this.batches++;
+        await this.#gate;
+        await write(options);
+      };
+      return operations;
     };
-    (store.db as { batch: unknown }).batch = gated;
     return { ...store, db: store.db as LevelStore };
   }
 }
