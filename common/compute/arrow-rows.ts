@@ -56,7 +56,8 @@ type Reader = (index: number) => unknown;
 
 function readerOf(data: Data, realm: CellRealm): Reader {
   const read = valueReaderOf(data, realm);
-  if (data.nullCount === 0) return read;
+  // A column of nothing but nulls has no bitmap to say so.
+  if (data.nullCount === 0 || data.type.typeId === Type.Null) return read;
   return (index) => (isValid(data, index) ? read(index) : null);
 }
 
