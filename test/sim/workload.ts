@@ -4,7 +4,9 @@ import { SimRandom } from './sim-random.ts';
 import type { SimWorld } from './sim-world.ts';
 
 /** What the cluster has acknowledged: a directory, or a file with the seed of its bytes. */
-export type ModelEntry = { readonly kind: 'directory' } | { readonly kind: 'file'; readonly nonce: number; readonly lengthBytes: number };
+export type ModelEntry =
+  | { readonly kind: 'directory' }
+  | { readonly kind: 'file'; readonly nonce: number; readonly lengthBytes: number };
 
 /** A broken promise of the cluster. */
 export class Violation extends Error {
@@ -12,7 +14,17 @@ export class Violation extends Error {
 }
 
 /** Outcomes that say nothing: the call may have happened or not. */
-const UNKNOWN_OUTCOMES = ['DEADLINE', 'PEER_UNREACHABLE', 'PIPELINE_FAILED', 'NOT_REPLICATED_YET', 'NOT_ENOUGH_DATANODES', 'SAFE_MODE', 'BLOCK_UNAVAILABLE', 'LEASE_LOST', 'NO_SPACE'] as const;
+const UNKNOWN_OUTCOMES = [
+  'DEADLINE',
+  'PEER_UNREACHABLE',
+  'PIPELINE_FAILED',
+  'NOT_REPLICATED_YET',
+  'NOT_ENOUGH_DATANODES',
+  'SAFE_MODE',
+  'BLOCK_UNAVAILABLE',
+  'LEASE_LOST',
+  'NO_SPACE',
+] as const;
 
 export function contentOf(nonce: number, lengthBytes: number): Buffer {
   return new SimRandom(nonce).bytes(lengthBytes);
@@ -42,7 +54,18 @@ export class Workload {
     await this.#attempt(this.directory, 'mkdir', async () => {
       await this.#fs.mkdir(this.directory, { parents: true });
     });
-    const kinds = ['write', 'write', 'write', 'read', 'read', 'rename', 'delete', 'list', 'mkdir', 'clash'] as const;
+    const kinds = [
+      'write',
+      'write',
+      'write',
+      'read',
+      'read',
+      'rename',
+      'delete',
+      'list',
+      'mkdir',
+      'clash',
+    ] as const;
     for (let i = 0; i < operations && !stopped(); i++) await this.#step(this.#random.pick(kinds));
   }
 
@@ -68,7 +91,10 @@ export class Workload {
   async #write(): Promise<void> {
     const path = this.#newPath('f');
     const nonce = this.#random.uint32();
-    const content = contentOf(nonce, this.#random.int(3) === 0 ? this.#random.int(40) : this.#random.int(12_000));
+    const content = contentOf(
+      nonce,
+      this.#random.int(3) === 0 ? this.#random.int(40) : this.#random.int(12_000),
+    );
     await this.#attempt(path, 'write', async () => {
       const writer = await this.#fs.create(path);
       for (let at = 0; at < content.length; ) {
@@ -78,7 +104,8 @@ export class Workload {
         at += count;
       }
       const { durableReplicas } = await writer.close();
-      if (content.length > 0 && durableReplicas < 1) throw new Violation(`${path} was closed without a durable replica`);
+      if (content.length > 0 && durableReplicas < 1)
+        throw new Violation(`${path} was closed without a durable replica`);
       this.model.set(path, { kind: 'file', nonce, lengthBytes: content.length });
     });
   }
@@ -102,11 +129,16 @@ export class Workload {
     if (known.length === 0) return;
     const source = this.#random.pick(known);
     const target = this.#newPath('r');
-    await this.#attempt(source, 'rename', async () => {
-      await this.#fs.rename(source, target);
-      this.model.set(target, this.model.get(source)!);
-      this.model.delete(source);
-    }, target);
+    await this.#attempt(
+      source,
+      'rename',
+      async () => {
+        await this.#fs.rename(source, target);
+        this.model.set(target, this.model.get(source)!);
+        this.model.delete(source);
+      },
+      target,
+    );
   }
 
   async #delete(): Promise<void> {
@@ -115,7 +147,8 @@ export class Workload {
     const path = this.#random.pick(known);
     await this.#attempt(path, 'delete', async () => {
       // Exactly once: a retried delete must not see its own effect.
-      if (!(await this.#fs.delete(path, { recursive: true }))) throw new Violation(`delete of ${path} found nothing`);
+      if (!(await this.#fs.delete(path, { recursive: true })))
+        throw new Violation(`delete of ${path} found nothing`);
       this.model.delete(path);
     });
   }
@@ -157,10 +190,12 @@ export class Workload {
     const listed = new Set<string>();
     for await (const entry of this.#fs.list(this.directory)) listed.add(entry.path);
     for (const path of this.model.keys()) {
-      if (!listed.has(path) && !this.uncertain.has(path)) throw new Violation(`${path} was acknowledged and is not listed`);
+      if (!listed.has(path) && !this.uncertain.has(path))
+        throw new Violation(`${path} was acknowledged and is not listed`);
     }
     for (const path of listed) {
-      if (!this.model.has(path) && !this.uncertain.has(path)) throw new Violation(`${path} is listed and was never acknowledged`);
+      if (!this.model.has(path) && !this.uncertain.has(path))
+        throw new Violation(`${path} is listed and was never acknowledged`);
     }
   }
 
@@ -190,7 +225,8 @@ export class Workload {
 
   #judge(what: string, path: string, thrown: unknown): void {
     if (!hasCode(thrown, ...UNKNOWN_OUTCOMES)) {
-      if (thrown instanceof QuarryError) throw new Violation(`${what} ${path}: ${thrown.code}: ${thrown.message}`, { cause: thrown });
+      if (thrown instanceof QuarryError)
+        throw new Violation(`${what} ${path}: ${thrown.code}: ${thrown.message}`, { cause: thrown });
       throw thrown;
     }
     this.#world.note(`${what} unknown`, `${path} ${thrown.code}`);
@@ -204,6 +240,7 @@ export class Workload {
 
 function expectContent(path: string, entry: Extract<ModelEntry, { kind: 'file' }>, got: Buffer): void {
   const want = contentOf(entry.nonce, entry.lengthBytes);
-  if (got.length !== want.length) throw new Violation(`${path} has ${got.length} bytes instead of ${want.length}`);
+  if (got.length !== want.length)
+    throw new Violation(`${path} has ${got.length} bytes instead of ${want.length}`);
   if (!got.equals(want)) throw new Violation(`${path} has wrong bytes`);
 }
