@@ -40,7 +40,7 @@ type AnyFunction = (...args: never[]) => unknown;
  * @example
  * const counts = await session.rdd.textFile('/logs').flatMap((line) => line.split(' '))
  *   .filter((word, { stop }) => !stop.has(word), { with: { stop: new Set(['the']) } })
- *   .map((word) => [word, 1] as const).reduceByKey((a, b) => a + b).collect();
+ *   .map((word) => [word, 1]).reduceByKey((a, b) => a + b).collect();
  */
 export class RDD<T> {
   readonly #runner: PlanRunner;
@@ -51,6 +51,15 @@ export class RDD<T> {
     this.#tree = tree;
   }
 
+  /** A function that answers `[key, value]` makes pairs, for reduceByKey and the like. */
+  map<K, V, B extends Bindings = NoBindings>(
+    fn: (record: T, bindings: B) => [K, V],
+    options?: FunctionOptions<B>,
+  ): RDD<[K, V]>;
+  map<U, B extends Bindings = NoBindings>(
+    fn: (record: T, bindings: B) => U,
+    options?: FunctionOptions<B>,
+  ): RDD<U>;
   map<U, B extends Bindings = NoBindings>(
     fn: (record: T, bindings: B) => U,
     options: FunctionOptions<B> = {},
@@ -66,6 +75,14 @@ export class RDD<T> {
   }
 
   /** The function may be a generator. */
+  flatMap<K, V, B extends Bindings = NoBindings>(
+    fn: (record: T, bindings: B) => Iterable<[K, V]>,
+    options?: FunctionOptions<B>,
+  ): RDD<[K, V]>;
+  flatMap<U, B extends Bindings = NoBindings>(
+    fn: (record: T, bindings: B) => Iterable<U>,
+    options?: FunctionOptions<B>,
+  ): RDD<U>;
   flatMap<U, B extends Bindings = NoBindings>(
     fn: (record: T, bindings: B) => Iterable<U>,
     options: FunctionOptions<B> = {},
@@ -279,14 +296,10 @@ export class RDD<T> {
   }
 }
 
-/** Spark knows no plugin for our messages; what it says about that would not tell a user what to do. */
+/** Other servers know no handler of our messages; what they say about extensions would not tell a user what to do. */
 function foreignServer(thrown: unknown): unknown {
-  const isForeign =
-    hasCode(thrown, 'UNSUPPORTED', 'INTERNAL', 'ANALYSIS') &&
-    /No handler found for extension|CONNECT_INVALID_PLAN\.NO_HANDLER_FOR_EXTENSION|unsupported.*extension|extension.*(unsupported|not implemented|not supported)/i.test(
-      thrown.message,
-    );
-  if (!isForeign) return thrown;
+  if (!hasCode(thrown, 'UNSUPPORTED', 'INTERNAL', 'ANALYSIS') || !/extension/i.test(thrown.message))
+    return thrown;
   return new QuarryError(
     'UNSUPPORTED',
     'this server is not Quarry: RDDs of JavaScript functions run on a Quarry cluster only; DataFrames run on any Spark Connect server',

@@ -43,7 +43,7 @@ describe('RDDs on a cluster', () => {
       .textFile('/text', 4)
       .flatMap((line) => line.split(' ').slice(1, 2))
       .filter((word, { stop }) => !stop.has(word), { with: { stop } })
-      .map((word) => [word, 1] as const)
+      .map((word) => [word, 1])
       .reduceByKey((left, right) => left + right)
       .sortBy(([word]) => word)
       .collect();
@@ -126,7 +126,7 @@ describe('RDDs on a cluster', () => {
       .map((line) => {
         let spin = 0;
         for (let turn = 0; turn < 2_000; turn++) spin += turn % 3;
-        return [line.split(' ')[2], spin > 0 ? 1 : 0] as const;
+        return [line.split(' ')[2], spin > 0 ? 1 : 0];
       })
       .reduceByKey((left, right) => left + right)
       .sortBy(([key]) => key);

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { hasCode, QuarryError } from '../../../../common/quarry-error.ts';
 import { travellingFunction } from '../../../../client/rdd/travelling-function.ts';
@@ -6,7 +7,7 @@ type AnyFunction = (...args: never[]) => unknown;
 
 /** The source as the program would have it at run time: nothing here is compiled with its surroundings. */
 function functionOf(source: string): AnyFunction {
-  return new Function('outer', 'other', `return (${source})`)(1, 2) as AnyFunction;
+  return runInThisContext(`((outer, other) => (${source}))(1, 2)`) as AnyFunction;
 }
 
 function captured(source: string): string | undefined {

@@ -162,10 +162,10 @@ describe('a plan of RDDs', () => {
 describe('sources', () => {
   it('share values out evenly, in order', () => {
     const parts = valuePipelines({ values: ['1', '2', '3', '4', '5'], partitions: 3 }, 9);
-    expect(parts.map(({ source: { kind, ...rest } }) => rest)).toEqual([
-      { values: ['1'] },
-      { values: ['2', '3'] },
-      { values: ['4', '5'] },
+    expect(parts.map(({ source }) => source)).toEqual([
+      { kind: 'values', values: ['1'] },
+      { kind: 'values', values: ['2', '3'] },
+      { kind: 'values', values: ['4', '5'] },
     ]);
     expect(valuePipelines({ values: [], partitions: 3 }, 9)).toHaveLength(1);
   });
