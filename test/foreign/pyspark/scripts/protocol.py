@@ -61,4 +61,5 @@ for _ in range(20):
     spark.range(10).count()
 results["countMs"] = (time.time() - started) / 20 * 1000
 print(json.dumps(results))
+other.stop()
 spark.stop()
