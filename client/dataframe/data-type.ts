@@ -1,4 +1,4 @@
-import type { DataType as DataTypeMessage, DataTypeInput } from '../../proto/gen/spark/connect/DataType.ts';
+import type { DataType as DataTypeMessage } from '../../proto/gen/spark/connect/DataType.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 
 /** The names of types without parameters, as Spark's JSON schemas have them. */
@@ -136,40 +136,5 @@ export function typeFromMessage(message: DataTypeMessage | null | undefined): Da
     default:
       if (kind !== undefined && Object.hasOwn(SIMPLE, kind)) return { kind: kind as SimpleKind };
       throw new QuarryError('UNSUPPORTED', `this client does not know the type ${kind ?? '(none)'}`);
-  }
-}
-
-/** The message of a type by its name alone; the server knows the grammar. */
-export function typeMessageOf(text: string): DataTypeInput {
-  return { unparsed: { dataTypeString: text } };
-}
-
-/** The message of a type; used where a server takes no text. */
-export function typeMessage(type: DataType): DataTypeInput {
-  switch (type.kind) {
-    case 'decimal':
-      return { decimal: { precision: type.precision, scale: type.scale } };
-    case 'array':
-      return { array: { elementType: typeMessage(type.element), containsNull: type.containsNull } };
-    case 'map':
-      return {
-        map: {
-          keyType: typeMessage(type.key),
-          valueType: typeMessage(type.value),
-          valueContainsNull: type.valueContainsNull,
-        },
-      };
-    case 'struct':
-      return {
-        struct: {
-          fields: type.fields.map(({ name, type, nullable }) => ({
-            name,
-            dataType: typeMessage(type),
-            nullable,
-          })),
-        },
-      };
-    default:
-      return { [type.kind]: {} };
   }
 }

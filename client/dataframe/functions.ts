@@ -58,9 +58,7 @@ export const not = (column: ColumnOrName): Column => columnOf(column).not();
 export const count = (column: ColumnOrName): Column =>
   call('count', column === '*' ? literalColumn(1) : columnOf(column));
 export const countDistinct = (...columns: readonly ColumnOrName[]): Column => distinctCall('count', columns);
-export const count_distinct = countDistinct;
-export const sumDistinct = (column: ColumnOrName): Column => distinctCall('sum', [column]);
-export const sum_distinct = sumDistinct;
+export const sum_distinct = (column: ColumnOrName): Column => distinctCall('sum', [column]);
 export const sum = one('sum');
 export const avg = one('avg');
 export const mean = one('avg');
