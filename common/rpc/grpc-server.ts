@@ -11,6 +11,8 @@ import type { Method, RpcServer } from '../seams/rpc.ts';
 import { MAX_MESSAGE_BYTES } from './grpc-client.ts';
 import { toGrpcStatus } from './grpc-status.ts';
 
+const CALLER_GONE = 'the caller has gone';
+
 /** Handlers to a grpc-js server. The one place where whatever a handler throws becomes a status. */
 export class GrpcServer implements RpcServer {
   readonly #server = new Server({
@@ -102,7 +104,8 @@ export class GrpcServer implements RpcServer {
 
 function abortSignal(call: { on(event: 'cancelled', listener: () => void): unknown }): AbortSignal {
   const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
+  // Without a reason every call's end would build a DOMException with its stack.
+  call.on('cancelled', () => controller.abort(CALLER_GONE));
   return controller.signal;
 }
 
