@@ -18,7 +18,7 @@ export function childrenOf(expression: Expression): readonly Expression[] {
       return [expression.input, ...expression.partitionBy, ...expression.orderBy.map((order) => order.input)];
     case 'case':
       return [
-        ...expression.branches.flatMap(({ when, then }) => [when, then]),
+        ...expression.branches.flatMap(({ when, result }) => [when, result]),
         ...(expression.otherwise === undefined ? [] : [expression.otherwise]),
       ];
     case 'lambda':
@@ -59,7 +59,10 @@ export function transform(
     case 'case':
       return {
         ...expression,
-        branches: expression.branches.map(({ when, then }) => ({ when: visit(when), then: visit(then) })),
+        branches: expression.branches.map(({ when, result }) => ({
+          when: visit(when),
+          result: visit(result),
+        })),
         otherwise: expression.otherwise === undefined ? undefined : visit(expression.otherwise),
       };
     case 'lambda':

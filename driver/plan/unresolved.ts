@@ -254,10 +254,6 @@ export function relation(node: UnresolvedNode, planId?: number): UnresolvedRelat
   return { ...node, planId };
 }
 
-export function attribute(...parts: string[]): UnresolvedExpression {
-  return { kind: 'attribute', parts, planId: undefined };
-}
-
 export function callOf(name: string, ...args: UnresolvedExpression[]): UnresolvedExpression {
   return { kind: 'function', name, args, distinct: false };
 }

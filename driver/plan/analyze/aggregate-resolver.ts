@@ -11,7 +11,8 @@ import {
 } from '../expression-tree.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import type { UnresolvedExpression } from '../unresolved.ts';
-import type { ExpressionResolver, Resolved } from './expression-resolver.ts';
+import type { ExpressionResolver } from './expression-resolver.ts';
+import type { Resolved } from './resolved.ts';
 import { hasAggregate } from './hidden-columns.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { columnOf } from './scope.ts';

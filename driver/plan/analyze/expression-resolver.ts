@@ -7,22 +7,13 @@ import { coerce, type BindContext, type FunctionSpec } from '../functions/functi
 import type { SparkType } from '../spark-type.ts';
 import { BOOLEAN, INTEGER, STRING, isIntegral } from '../types/coercion.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
-import type { UnresolvedExpression, UnresolvedOrder, WindowFrame } from '../unresolved.ts';
+import type { UnresolvedExpression, UnresolvedOrder } from '../unresolved.ts';
 import { literalName } from './display-name.ts';
 import { NameRule, columnOf, fieldOf, findAttribute, quoted, unresolvedColumn } from './scope.ts';
 import { updateField } from './update-field.ts';
+import { both, plain, type Resolved } from './resolved.ts';
+import { resolveWindow } from './window-resolver.ts';
 import { castIsPossible } from './cast-rule.ts';
-
-/** An expression with what Spark calls it: `text` inside a larger one, `name` as a column of its own. */
-export interface Resolved {
-  readonly value: Expression;
-  readonly text: string;
-  readonly name: string;
-  /** Set where the expression is just a column: it keeps its identity through a select. */
-  readonly attribute?: Attribute;
-  /** Names that an alias gives; several for a generator. */
-  readonly names?: readonly string[];
-}
 
 export interface ResolverOptions extends BindContext {
   readonly rule: NameRule;
@@ -118,7 +109,7 @@ export class ExpressionResolver {
       case 'sql-text':
         return this.resolve(this.options.parseExpression(expression.text));
       case 'window':
-        return this.window(expression);
+        return resolveWindow(expression, this);
       case 'extract':
         return this.extract(expression);
       case 'variable':
@@ -337,73 +328,6 @@ export class ExpressionResolver {
       text,
     );
   }
-
-  private window(window: Kind<'window'>): Resolved {
-    const input = this.resolve(window.input);
-    const isWindow = input.value.kind === 'call' && functionSpec(input.value.name)?.kind === 'window';
-    if (input.value.kind !== 'aggregate' && !isWindow) {
-      throw unsupported(`The window function ${input.text}`);
-    }
-    const partitionBy = window.partitionBy.map((each) => this.resolve(each));
-    const orderBy = window.orderBy.map((order) => ({
-      order: this.order(order),
-      text: this.resolve(order.input).text,
-    }));
-    const frame = window.frame === undefined ? undefined : this.frame(window.frame);
-    const parts = [
-      partitionBy.length > 0 ? `PARTITION BY ${partitionBy.map((each) => each.text).join(', ')}` : '',
-      orderBy.length > 0
-        ? `ORDER BY ${orderBy.map(({ order, text }) => `${text} ${order.ascending ? 'ASC' : 'DESC'} NULLS ${order.nullsFirst ? 'FIRST' : 'LAST'}`).join(', ')}`
-        : '',
-      frame ?? defaultFrame(isWindow, orderBy.length > 0),
-    ].filter((part) => part !== '');
-    const value: Expression = {
-      kind: 'window',
-      input: input.value,
-      partitionBy: partitionBy.map((each) => each.value),
-      orderBy: orderBy.map(({ order }) => order),
-      // Ranking functions have one frame in Spark, and DuckDB refuses to be told.
-      frame: isWindow && !FRAMED.has(input.value.kind === 'call' ? input.value.name : '') ? undefined : frame,
-      type: input.value.type,
-      nullable: input.value.nullable,
-    };
-    return plain(value, `${input.text} OVER (${parts.join(' ')})`);
-  }
-
-  private frame({ unit, lower, upper }: WindowFrame): string {
-    const bound = (end: WindowFrame['lower'], unbounded: string): string => {
-      if (end === 'unbounded') return `UNBOUNDED ${unbounded}`;
-      if (end === 'current-row') return 'CURRENT ROW';
-      const resolved = this.resolve(end);
-      const text = resolved.text;
-      if (!/^-?\d+(\.\d+)?$/.test(text)) return `${text} ${unbounded}`;
-      if (Number(text) === 0) return 'CURRENT ROW';
-      return Number(text) < 0 ? `${text.slice(1)} PRECEDING` : `${text} FOLLOWING`;
-    };
-    return `${unit.toUpperCase()} BETWEEN ${bound(lower, 'PRECEDING')} AND ${bound(upper, 'FOLLOWING')}`;
-  }
 }
 
 const ONE: UnresolvedExpression = { kind: 'literal', value: 1, type: INTEGER };
-const FRAMED: ReadonlySet<string> = new Set(['nth_value']);
-
-function defaultFrame(isWindow: boolean, ordered: boolean): string {
-  if (isWindow) return 'ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW';
-  return ordered
-    ? 'RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW'
-    : 'ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING';
-}
-
-export function both(left: Expression, right: Expression): Expression {
-  return {
-    kind: 'call',
-    name: 'and',
-    args: [left, right],
-    type: BOOLEAN,
-    nullable: left.nullable || right.nullable,
-  };
-}
-
-export function plain(value: Expression, text: string): Resolved {
-  return { value, text, name: text };
-}

@@ -5,7 +5,7 @@ import type { StructField } from '../spark-type.ts';
 import { STRING, arrayOf } from '../types/coercion.ts';
 import { unify } from '../functions/function-spec.ts';
 import type { UnresolvedNode } from '../unresolved.ts';
-import type { Resolved } from './expression-resolver.ts';
+import type { Resolved } from './resolved.ts';
 import type { RelationResolver } from './relation-resolver.ts';
 import { columnOf } from './scope.ts';
 

@@ -48,7 +48,7 @@ function fromArrow(arrow: Arrow, type: DataType): SparkType {
       })),
     };
   }
-  throw unsupported(`The Arrow type ${String(type)}`);
+  throw unsupported(`The Arrow type ${type.typeId}`);
 }
 
 /** Arrow's time units by their number: seconds, milliseconds, microseconds, nanoseconds. */

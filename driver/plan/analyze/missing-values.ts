@@ -105,7 +105,7 @@ export function replaceValues(
     const column = columnOf(attribute);
     const branches = fitting.map(([old, value]) => ({
       when: applyFunction('==', [column, old], true),
-      then: coerce(value, attribute.type),
+      result: coerce(value, attribute.type),
     }));
     const nullable = attribute.nullable || fitting.some(([, value]) => value.nullable);
     return { kind: 'case', branches, otherwise: column, type: attribute.type, nullable };

@@ -3,7 +3,7 @@ import type { LogicalPlan } from '../logical-plan.ts';
 import type { SparkType } from '../spark-type.ts';
 import { hasGenerator } from '../expression-tree.ts';
 import { fieldOf, columnOf, NameRule } from './scope.ts';
-import type { Resolved } from './expression-resolver.ts';
+import type { Resolved } from './resolved.ts';
 import { sameType } from '../types/coercion.ts';
 import { coerce } from '../functions/function-spec.ts';
 

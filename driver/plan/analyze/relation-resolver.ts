@@ -1,7 +1,7 @@
 import { assert } from '../../../common/assert.ts';
 import type { AnalyzerContext } from '../analyzer-context.ts';
 import { analysisError, unsupported } from '../errors.ts';
-import type { Attribute, Expression, NamedExpression, SortOrder } from '../expression.ts';
+import type { Attribute, Expression, SortOrder } from '../expression.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import { aggregatesOf } from '../expression-tree.ts';
 import { withFreshIds } from '../plan-tree.ts';
@@ -14,13 +14,14 @@ import type {
   UnresolvedRelation,
 } from '../unresolved.ts';
 import { resolveAggregate } from './aggregation.ts';
-import { ExpressionResolver, type Resolved, type ResolverOptions } from './expression-resolver.ts';
+import { ExpressionResolver, type ResolverOptions } from './expression-resolver.ts';
+import { deduplicate, dropColumns, renameColumns, toDf, withColumns } from './column-changes.ts';
 import { HiddenColumns } from './hidden-columns.ts';
 import { UsingJoin, resolveJoinOn } from './join-resolver.ts';
 import { resolveLateralView, resolveUnpivot } from './generators.ts';
 import { dropNa, fillNa, replaceValues } from './missing-values.ts';
 import { PlanBuilder, withOutput, withPlanId } from './plan-builder.ts';
-import { NameRule, columnOf } from './scope.ts';
+import { NameRule } from './scope.ts';
 import { describeColumns, toSchema } from './reshape.ts';
 import { makeAggregate } from './aggregate-resolver.ts';
 import { makeSetOperation } from './set-operation.ts';
@@ -43,7 +44,7 @@ export class RelationResolver {
   readonly rule: NameRule;
   private readonly context: AnalyzerContext;
   private readonly sources: Sources;
-  private readonly hidden: HiddenColumns;
+  readonly hidden: HiddenColumns;
   private commonTables: ReadonlyMap<string, CommonTable> = new Map();
 
   constructor(context: AnalyzerContext, sources: Sources, outer?: ResolverOptions['outer']) {
@@ -106,13 +107,13 @@ export class RelationResolver {
       case 'filter':
         return this.filter(relation);
       case 'with-columns':
-        return this.withColumns(relation);
+        return withColumns(relation, this);
       case 'rename-columns':
-        return this.rename(relation);
+        return renameColumns(relation, this);
       case 'drop':
-        return this.drop(relation);
+        return dropColumns(relation, this);
       case 'to-df':
-        return this.toDf(relation);
+        return toDf(relation, this);
       case 'aggregate':
         return resolveAggregate(relation, this);
       case 'join':
@@ -135,7 +136,7 @@ export class RelationResolver {
         return { kind: 'tail', output: input.output, input, limit: relation.limit };
       }
       case 'deduplicate':
-        return this.deduplicate(relation);
+        return deduplicate(relation, this);
       case 'subquery-alias':
         return this.subqueryAlias(relation);
       case 'fill-na':
@@ -271,82 +272,6 @@ export class RelationResolver {
     return this.hidden.restore(this.builder.filter(scalar.attach(plan), condition), given.output);
   }
 
-  private withColumns(relation: Node<'with-columns'>): LogicalPlan {
-    const input = this.resolve(relation.input);
-    const { plan, value } = this.hidden.select(input, (resolver) =>
-      relation.columns.map((column) => ({ name: column.name, resolved: resolver.resolve(column.value) })),
-    );
-    const named = (name: string, resolved: Resolved): Resolved => ({
-      value: resolved.value,
-      text: resolved.text,
-      name,
-      names: [name],
-    });
-    const kept = input.output.map((attribute): Resolved => {
-      const made = value.find(({ name }) => this.rule.same(name, attribute.name));
-      if (made !== undefined) return named(made.name, made.resolved);
-      return { value: columnOf(attribute), text: attribute.name, name: attribute.name, attribute };
-    });
-    const added = value
-      .filter(({ name }) => !input.output.some((attribute) => this.rule.same(attribute.name, name)))
-      .map(({ name, resolved }) => named(name, resolved));
-    return this.builder.projectResolved(plan, [...kept, ...added]);
-  }
-
-  private rename(relation: Node<'rename-columns'>): LogicalPlan {
-    let plan = this.resolve(relation.input);
-    for (const [from, to] of relation.renames) {
-      const output = plan.output.map((attribute) =>
-        this.rule.same(attribute.name, from) ? { ...attribute, name: to, planIds: [] } : attribute,
-      );
-      plan = withOutput(plan, output);
-    }
-    return plan;
-  }
-
-  private drop(relation: Node<'drop'>): LogicalPlan {
-    const input = this.resolve(relation.input);
-    const dropped = new Set<number>();
-    for (const name of relation.names) {
-      for (const attribute of input.output) {
-        if (this.rule.same(attribute.name, name)) dropped.add(attribute.id);
-      }
-    }
-    const { plan } = this.hidden.select(input, (resolver) => {
-      for (const column of relation.columns) {
-        if (column.kind !== 'attribute') throw unsupported('Dropping an expression that is no column');
-        const present =
-          column.planId !== undefined ||
-          input.output.some((attribute) => this.rule.same(attribute.name, column.parts.at(-1) ?? ''));
-        const attribute = present ? resolver.resolve(column).attribute : undefined;
-        if (attribute !== undefined) dropped.add(attribute.id);
-      }
-    });
-    const kept = input.output.filter(({ id }) => !dropped.has(id));
-    return kept.length === input.output.length
-      ? input
-      : this.builder.project(plan, this.builder.passing(kept));
-  }
-
-  private toDf(relation: Node<'to-df'>): LogicalPlan {
-    const input = this.resolve(relation.input);
-    if (input.output.length !== relation.names.length) {
-      throw analysisError(
-        'ASSIGNMENT_ARITY_MISMATCH',
-        `The number of columns or variables assigned or aliased: ${relation.names.length} does not match the number of source expressions: ${input.output.length}.`,
-      );
-    }
-    return withOutput(
-      input,
-      input.output.map((attribute, index) => ({
-        ...attribute,
-        name: relation.names[index]!,
-        planIds: [],
-        qualifiers: [],
-      })),
-    );
-  }
-
   private join(relation: Node<'join'>): LogicalPlan {
     const left = this.resolve(relation.left);
     const right = this.resolve(relation.right);
@@ -390,34 +315,6 @@ export class RelationResolver {
       global: relation.global,
     };
     return this.hidden.restore(sorted, input.output);
-  }
-
-  private deduplicate(relation: Node<'deduplicate'>): LogicalPlan {
-    const input = this.resolve(relation.input);
-    if (relation.columns.length === 0) return { kind: 'distinct', output: input.output, input };
-    const keys = new Set(
-      relation.columns.flatMap((name) => {
-        this.column(input, name);
-        return input.output.filter((each) => this.rule.same(each.name, name)).map(({ id }) => id);
-      }),
-    );
-    const columns = input.output.map((attribute): NamedExpression => {
-      const column = columnOf(attribute);
-      if (keys.has(attribute.id)) return { attribute, value: column };
-      const { type, nullable } = attribute;
-      const value: Expression = {
-        kind: 'aggregate',
-        name: 'first',
-        args: [column],
-        distinct: false,
-        filter: undefined,
-        type,
-        nullable,
-      };
-      return { attribute, value };
-    });
-    const groupBy = input.output.filter(({ id }) => keys.has(id)).map(columnOf);
-    return this.builder.aggregate(input, groupBy, columns);
   }
 
   private subqueryAlias(relation: Node<'subquery-alias'>): LogicalPlan {

@@ -107,7 +107,7 @@ export function describeColumns(
   };
   const pick = (values: readonly Expression[]): Expression => ({
     kind: 'case',
-    branches: values.map((then, index) => ({
+    branches: values.map((result, index) => ({
       when: {
         kind: 'call',
         name: '==',
@@ -115,7 +115,7 @@ export function describeColumns(
         type: { kind: 'boolean' },
         nullable: false,
       },
-      then,
+      result,
     })),
     otherwise: undefined,
     type: STRING,

@@ -1,6 +1,6 @@
 import { analysisError } from '../errors.ts';
 import type { Attribute, Expression } from '../expression.ts';
-import { LONG, STRING } from '../types/coercion.ts';
+import { STRING } from '../types/coercion.ts';
 import type { SparkType } from '../spark-type.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
 
@@ -160,8 +160,4 @@ export function fieldOf(input: Expression, name: string, rule: NameRule): Expres
     type: field.type,
     nullable: input.nullable || field.nullable,
   };
-}
-
-export function literalLong(value: bigint): Expression {
-  return { kind: 'literal', value, type: LONG, nullable: false };
 }

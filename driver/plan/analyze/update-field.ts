@@ -4,7 +4,8 @@ import type { StructField } from '../spark-type.ts';
 import { STRING } from '../types/coercion.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
 import type { UnresolvedExpression } from '../unresolved.ts';
-import type { ExpressionResolver, Resolved } from './expression-resolver.ts';
+import type { ExpressionResolver } from './expression-resolver.ts';
+import type { Resolved } from './resolved.ts';
 import { fieldOf } from './scope.ts';
 
 type Update = Extract<UnresolvedExpression, { kind: 'update-field' }>;
@@ -37,7 +38,7 @@ function makeStruct(fields: readonly { name: string; value: Expression }[], sour
   const none: Expression = { kind: 'literal', value: null, type: made.type, nullable: true };
   return {
     kind: 'case',
-    branches: [{ when: missing, then: none }],
+    branches: [{ when: missing, result: none }],
     otherwise: made,
     type: made.type,
     nullable: true,

@@ -18,7 +18,7 @@ import {
   type FunctionSpec,
   type RenderedCall,
 } from './function-spec.ts';
-import { renderDecimalDivision } from './operators.ts';
+import { renderDecimalDivision } from './decimal-arithmetic.ts';
 
 /** Where FILTER and OVER go when a template wraps the kernel's aggregate; the renderer replaces it. */
 const MARK = '/*filter*/';

@@ -309,3 +309,11 @@ export function bindOnce(name: string, value: string, body: string): string {
 export function raise(errorClass: string, text: string, sqlState: string): string {
   return `error('[${errorClass}] ${text.replaceAll("'", "''")} SQLSTATE: ${sqlState}')`;
 }
+
+/** An argument that no cast can help. */
+export function wrongType(key: string, arg: Expression, wanted: string): Error {
+  return analysisError(
+    'DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE',
+    `Cannot resolve "${key}" due to data type mismatch: the first argument requires the "${wanted}" type, but it has the type "${sqlTypeName(arg.type)}".`,
+  );
+}

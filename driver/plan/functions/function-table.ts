@@ -3,6 +3,7 @@ import { collections } from './collections.ts';
 import { conditionals } from './conditionals.ts';
 import { dates } from './dates.ts';
 import type { FunctionSpec } from './function-spec.ts';
+import { generators } from './generators.ts';
 import { lambdas } from './lambdas.ts';
 import { math } from './math.ts';
 import { operators } from './operators.ts';
@@ -18,6 +19,7 @@ const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
     math,
     dates,
     collections,
+    generators,
     lambdas,
     aggregates,
     windows,

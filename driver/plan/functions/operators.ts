@@ -7,22 +7,23 @@ import {
   DOUBLE,
   INTEGER,
   LONG,
-  PRECISION_MAX,
   TIMESTAMP,
-  adjustedDecimal,
-  asDecimal,
   commonType,
   isIntegral,
   isInterval,
   isNumeric,
   isTimestamp,
-  type DecimalType,
 } from '../types/coercion.ts';
 import { duckdbType } from '../types/duckdb-type.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
 import {
+  decimalOperand,
+  decimalResult,
+  renderArithmetic,
+  renderDecimalDivision,
+} from './decimal-arithmetic.ts';
+import {
   FunctionFamily,
-  bindOnce,
   coerce,
   raise,
   unify,
@@ -56,35 +57,6 @@ function differs(symbol: string, [left, right]: Pair): Error {
     'DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES',
     `Cannot resolve "(${symbol})" due to data type mismatch: the left and right operands of the binary operator have incompatible types ("${sqlTypeName(left.type)}" and "${sqlTypeName(right.type)}").`,
   );
-}
-
-/** A whole-number literal beside a decimal has just the digits it is written with, not its type's ten or twenty. */
-function decimalOperand(input: Expression): DecimalType | undefined {
-  if (input.kind === 'literal' && isIntegral(input.type) && input.value !== null) {
-    const digits = String(input.value).replace('-', '').length;
-    return { kind: 'decimal', precision: digits, scale: 0 };
-  }
-  return asDecimal(input.type);
-}
-
-function decimalResult(symbol: string, a: DecimalType, b: DecimalType): DecimalType {
-  const [p1, s1, p2, s2] = [a.precision, a.scale, b.precision, b.scale];
-  switch (symbol) {
-    case '*':
-      return adjustedDecimal(p1 + p2 + 1, s1 + s2);
-    case '/': {
-      const scale = Math.max(6, s1 + p2 + 1);
-      return adjustedDecimal(p1 - s1 + s2 + scale, scale);
-    }
-    case '%': {
-      const scale = Math.max(s1, s2);
-      return adjustedDecimal(Math.min(p1 - s1, p2 - s2) + scale, scale);
-    }
-    default: {
-      const scale = Math.max(s1, s2);
-      return adjustedDecimal(Math.max(p1 - s1, p2 - s2) + scale + 1, scale);
-    }
-  }
 }
 
 function numericOperands(symbol: string, pair: Pair): { args: Pair; type: SparkType } {
@@ -186,23 +158,6 @@ function arithmetic(symbol: '+' | '-' | '*', tryKey: string): Omit<FunctionSpec,
   };
 }
 
-/** DuckDB widens decimals by its own rule and refuses scales above 38: operands first come to types whose result it can hold. */
-function renderArithmetic(symbol: string, args: readonly string[], call: RenderedCall): string {
-  const [left, right] = [args[0]!, args[1]!];
-  const [a, b] = [call.args[0]!.type, call.args[1]!.type];
-  if (call.type.kind !== 'decimal' || a.kind !== 'decimal' || b.kind !== 'decimal') {
-    return `(${left} ${symbol} ${right})`;
-  }
-  if (symbol !== '*') {
-    const wide = `DECIMAL(${Math.min(PRECISION_MAX, call.type.precision)},${call.type.scale})`;
-    return `(CAST(${left} AS ${wide}) ${symbol} CAST(${right} AS ${wide}))`;
-  }
-  const excess = a.scale + b.scale - PRECISION_MAX;
-  if (excess <= 0) return `(${left} * ${right})`;
-  const scale = Math.max(0, b.scale - excess);
-  return `(${left} * CAST(${right} AS DECIMAL(38,${scale})))`;
-}
-
 /** Java's wrap-around, reached in 128 bits: ((x + 2^(n-1)) mod 2^n) - 2^(n-1). */
 function wrapAround(symbol: '+' | '-' | '*'): Omit<FunctionSpec, 'key'> {
   const bits: Partial<Record<SparkType['kind'], number>> = { byte: 8, short: 16, integer: 32, long: 64 };
@@ -215,34 +170,6 @@ function wrapAround(symbol: '+' | '-' | '*'): Omit<FunctionSpec, 'key'> {
       return `((((${sum} + ${range / 2n}::HUGEINT) % ${range}::HUGEINT) + ${range}::HUGEINT) % ${range}::HUGEINT - ${range / 2n}::HUGEINT)`;
     },
   };
-}
-
-/**
- * Exact decimal division in 128-bit integers, half away from zero: unscaled(a) * 10^k / unscaled(b). Where the numerator
- * could pass 38 digits the kernel's double division stands in.
- */
-export function renderDecimalDivision(
-  numerator: { sql: string; type: DecimalType },
-  denominator: { sql: string; type: DecimalType },
-  result: DecimalType,
-): string {
-  const shift = result.scale + denominator.type.scale - numerator.type.scale;
-  if (shift < 0 || numerator.type.precision + shift > PRECISION_MAX) {
-    return `(CAST(${numerator.sql} AS DOUBLE) / CAST(${denominator.sql} AS DOUBLE))`;
-  }
-  const unscaled = (side: { sql: string; type: DecimalType }, extra: number): string => {
-    const wide = `CAST(${side.sql} AS DECIMAL(38,${side.type.scale}))`;
-    return `CAST(${wide} * CAST(${10n ** BigInt(side.type.scale)} AS DECIMAL(${side.type.scale + 1},0)) AS HUGEINT) * ${10n ** BigInt(extra)}::HUGEINT`;
-  };
-  const pair = `{'n': ${unscaled(numerator, shift)}, 'd': ${unscaled(denominator, 0)}}`;
-  const rounded = `(d.n // d.d) + CASE WHEN 2 * abs(d.n % d.d) >= abs(d.d) THEN CASE WHEN (d.n < 0) = (d.d < 0) THEN 1 ELSE -1 END ELSE 0 END`;
-  const digits = PRECISION_MAX - result.scale;
-  const scaled =
-    result.scale === 0
-      ? `CAST(${rounded} AS DECIMAL(38,0))`
-      : `CAST(${rounded} AS DECIMAL(${Math.max(digits, 1)},0)) * CAST('0.${'0'.repeat(result.scale - 1)}1' AS DECIMAL(${result.scale},${result.scale}))`;
-  // The quotient may use all 38 digits before it is scaled back: DuckDB allows 38 in all, as Spark's result type does.
-  return bindOnce('d', pair, scaled);
 }
 
 function renderDivision(args: readonly string[], call: RenderedCall, onZero: string): string {

@@ -3,7 +3,7 @@ import type { SparkType } from '../spark-type.ts';
 import { DOUBLE } from '../types/coercion.ts';
 import { duckdbType } from '../types/duckdb-type.ts';
 import { FunctionFamily, firstType, type RenderedCall } from './function-spec.ts';
-import { renderDecimalDivision } from './operators.ts';
+import { renderDecimalDivision } from './decimal-arithmetic.ts';
 
 /**
  * From each part's count ($1), mean ($2) and squared distances ($3): the parts become a list, because the total mean must be

@@ -1,7 +1,7 @@
 import { bindOnce } from '../functions/function-spec.ts';
 import type { SparkType, StructField } from '../spark-type.ts';
 import { isIntegral, isInterval, isTimestamp, sameType } from '../types/coercion.ts';
-import { duckdbType, quoteIdentifier, quoteText } from '../types/duckdb-type.ts';
+import { duckdbType, quoteIdentifier } from '../types/duckdb-type.ts';
 
 /** Java prints a double plainly from 10^-3 up to 10^7 and as d.dddE±n elsewhere; DuckDB has the same shortest digits, in another layout. */
 function renderJavaDouble(value: string): string {
@@ -126,12 +126,4 @@ function renderFromString(value: string, to: SparkType, cast: string): string {
     return `${cast}(regexp_replace(regexp_replace(trim(${value}), '^([0-9]{4})$', '\\1-01-01'), '^([0-9]{4}-[0-9]{1,2})$', '\\1-01') AS ${target})`;
   }
   return `${cast}(${to.kind === 'boolean' || to.kind === 'decimal' ? `trim(${value})` : value} AS ${target})`;
-}
-
-/** What `show()` prints: as a cast to string, but nulls as NULL and binary in hexadecimal. */
-export function renderPretty(value: string, type: SparkType): string {
-  if (type.kind === 'binary') {
-    return `coalesce('[' || trim(regexp_replace(hex(${value}), '(..)', '\\1 ', 'g')) || ']', 'NULL')`;
-  }
-  return `coalesce(${renderToString(value, type)}, ${quoteText('NULL')})`;
 }

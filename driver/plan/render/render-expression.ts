@@ -39,7 +39,9 @@ function render(expression: Expression, depth: number): string {
     case 'window':
       return renderWindow(expression, next);
     case 'case': {
-      const branches = expression.branches.map(({ when, then }) => `WHEN ${next(when)} THEN ${next(then)}`);
+      const branches = expression.branches.map(
+        ({ when, result }) => `WHEN ${next(when)} THEN ${next(result)}`,
+      );
       const otherwise = expression.otherwise === undefined ? '' : ` ELSE ${next(expression.otherwise)}`;
       return `CASE ${branches.join(' ')}${otherwise} END`;
     }

@@ -165,7 +165,7 @@ export class PlanFixture {
     const described = await this.connection.runAndReadAll(`DESCRIBE ${sql}`).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${sql}`);
     });
-    const kernelTypes = described.getRowsJson().map((row) => String(row[1]));
+    const kernelTypes = described.getRowsJson().map((row) => row[1] as string);
     const result = await this.connection.runAndReadAll(sql);
     for (const [index, attribute] of plan.output.entries()) {
       const wanted = normalType(duckdbType(attribute.type));

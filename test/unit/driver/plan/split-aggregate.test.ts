@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LogicalPlan } from '../../../../driver/plan/logical-plan.ts';
@@ -13,6 +16,7 @@ const call = (functionName: string, ...args: ExpressionInput[]): ExpressionInput
 });
 
 let fixture: PlanFixture;
+let directory: string;
 let nextId = 1_000_000;
 const freshId = (): number => {
   nextId += 1;
@@ -21,8 +25,12 @@ const freshId = (): number => {
 
 beforeAll(async () => {
   fixture = await PlanFixture.open();
+  directory = await mkdtemp(join(tmpdir(), 'quarry-split-'));
 });
-afterAll(() => fixture.close());
+afterAll(async () => {
+  fixture.close();
+  await rm(directory, { recursive: true });
+});
 
 /** Runs the partial step on thirds of the input, stores them as Parquet would, and finishes over all. */
 async function inTwoSteps(plan: LogicalPlan, rows: number): Promise<unknown[][]> {
@@ -37,7 +45,7 @@ async function inTwoSteps(plan: LogicalPlan, rows: number): Promise<unknown[][]>
     });
     return `SELECT * FROM (${source})`;
   });
-  const path = `/tmp/split-${process.pid}.parquet`;
+  const path = join(directory, 'partial.parquet');
   await fixture.connection.run(`COPY (${parts.join(' UNION ALL ')}) TO '${path}' (FORMAT parquet)`);
   const read: LogicalPlan = { kind: 'exchange-read', output: split.partial.output, exchangeId: 1 };
   const sql = renderFragment(split.final(read), () => `read_parquet('${path}')`);
