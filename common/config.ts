@@ -70,7 +70,10 @@ export const CONFIG_KEYS = {
   'datanode.segmentBytes': key(1024 * MiB, 'where the block store starts its next database'),
   'datanode.writeBufferBytes': key(64 * MiB, 'LevelDB write buffer of the open segment'),
   'datanode.segmentLiveShareMin': key(0.5, 'a segment with less live data is copied forward and unlinked'),
-  'datanode.reclaimBytesPerSecond': key(20 * MiB, 'how fast live data of such segments is copied; 0 for no bound'),
+  'datanode.reclaimBytesPerSecond': key(
+    20 * MiB,
+    'how fast live data of such segments is copied; 0 for no bound',
+  ),
   'datanode.scrubBytesPerSecond': key(5 * MiB, 'how fast the scrubber reads'),
   'datanode.scrubIntervalMs': key(86_400_000, 'how often each block is re-read'),
   'datanode.copyBytesPerSecond': key(50 * MiB, 'how fast one datanode sends copies; 0 for no bound'),

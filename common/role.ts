@@ -1,3 +1,4 @@
+import { checkBindHost } from './bind-host.ts';
 import { type Config, resolveConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { QuarryError, type WireError } from './quarry-error.ts';
@@ -45,6 +46,7 @@ export async function runRole(role: string, start: StartRole): Promise<void> {
   try {
     const options = await receiveOptions();
     const config = resolveConfig(options.settings);
+    checkBindHost(config['bind.host']);
     const log = createLog(role, options.name, config['log.level']);
     process.on('unhandledRejection', (thrown) => {
       // A promise nobody waits for has failed: the state is unknown, so no more requests are answered from it.

@@ -1,13 +1,17 @@
+import { metrics, notFound, serveHttp } from '../common/http-door.ts';
 import type { StartRole } from '../common/role.ts';
 import { Datanode } from './datanode.ts';
-import { openHttpDoor } from './http-door.ts';
 import { metricsText } from './metrics.ts';
 
 /** Starts a datanode and its HTTP door; resolves when the namenode knows it. Errors: see Datanode.start. */
 export const start: StartRole = async (options, config, seams) => {
   const host = config['bind.host'];
   const nodeId = options.node || options.name;
-  const http = await openHttpDoor(host, config['datanode.httpPort']);
+  // The namenode is told this door's address at registration, so it opens first.
+  let text = () => '';
+  const http = await serveHttp(host, config['datanode.httpPort'], (path) =>
+    path === '/metrics' ? metrics(text()) : notFound('this datanode serves /metrics'),
+  );
   try {
     const datanode = await Datanode.start(
       {
@@ -22,7 +26,7 @@ export const start: StartRole = async (options, config, seams) => {
       config,
       seams,
     );
-    http.metrics = () => metricsText(nodeId, datanode.stats(), process.memoryUsage());
+    text = () => metricsText(nodeId, datanode.stats(), process.memoryUsage());
     return {
       addresses: { data: datanode.dataAddress, grpc: datanode.grpcAddress, http: http.address },
       facts: { clusterId: datanode.clusterId },

@@ -1,23 +1,19 @@
 import { FileSystem } from '../client/fs/file-system.ts';
 import { RDD_PLAN_TYPE_URL } from '../common/rdd/rdd-plan.ts';
-import { QuarryError } from '../common/quarry-error.ts';
 import type { StartRole } from '../common/role.ts';
 import { analyzerPlanner } from './connect/analyzer-planner.ts';
 import { ConnectServer } from './connect/connect-server.ts';
 import { ConnectService } from './connect/connect-service.ts';
 import { ExtensionTable } from './connect/extensions.ts';
 import { warmUp } from './connect/warm-up.ts';
-import { serveHttp } from './http/http-door.ts';
+import { serveJobs } from './http/http-door.ts';
 import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
 import { SessionTable } from './session/session-table.ts';
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-
-/** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE, INVALID_ARGUMENT for a bind address that is not loopback. */
+/** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
 export const start: StartRole = async (options, config, seams) => {
   const host = config['bind.host'];
-  checkBindHost(host);
   const fileSystem = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
   const executorDoor = seams.rpc.createServer();
   const compute = startCompute({ config, seams, fileSystem, server: executorDoor });
@@ -51,7 +47,7 @@ export const start: StartRole = async (options, config, seams) => {
     opened.push(executorDoor);
     const connectAddress = await connect.listen(`${host}:${config['driver.connectPort']}`);
     opened.push(connect);
-    const http = await serveHttp(compute, host, config['driver.httpPort']);
+    const http = await serveJobs(compute, host, config['driver.httpPort']);
     opened.push(http);
     const warming = warmUp(seams.clock);
     opened.push({ close: async () => warming.cancel() });
@@ -61,11 +57,3 @@ export const start: StartRole = async (options, config, seams) => {
     throw thrown;
   }
 };
-
-function checkBindHost(host: string): void {
-  if (LOOPBACK.has(host)) return;
-  throw new QuarryError(
-    'INVALID_ARGUMENT',
-    `bind.host=${host} would let everybody on the network run queries: keep 127.0.0.1 until TLS and join tokens can be configured`,
-  );
-}

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HttpDoor, serveHttp } from '../../../../driver/http/http-door.ts';
+import type { HttpDoor } from '../../../../common/http-door.ts';
+import { serveJobs } from '../../../../driver/http/http-door.ts';
 import type { JobRecord } from '../../../../driver/schedule/job-history.ts';
 
 const job: JobRecord = {
@@ -50,7 +51,7 @@ beforeEach(async () => {
   const executors = () => [
     { id: 'ex1', incarnation: 'i', node: 'dn1', taskAddress: 't', shuffleAddress: 's', slots: 2 },
   ];
-  door = await serveHttp({ history, executors }, '127.0.0.1', 0);
+  door = await serveJobs({ history, executors }, '127.0.0.1', 0);
 });
 afterEach(() => door.close());
 
@@ -102,7 +103,7 @@ describe('the jobs door', () => {
   it('says when its port is taken', async () => {
     const port = Number(door.address.split(':')[1]);
     const history = { list: () => [], get: () => undefined };
-    await expect(serveHttp({ history, executors: () => [] }, '127.0.0.1', port)).rejects.toMatchObject({
+    await expect(serveJobs({ history, executors: () => [] }, '127.0.0.1', port)).rejects.toMatchObject({
       code: 'PORT_IN_USE',
     });
   });

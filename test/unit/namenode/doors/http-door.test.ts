@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HttpDoor, serveHttp } from '../../../../namenode/doors/http-door.ts';
-import { checkBindHost } from '../../../../namenode/start.ts';
+import type { HttpDoor } from '../../../../common/http-door.ts';
+import { serveStatus } from '../../../../namenode/doors/http-door.ts';
+import { checkBindHost } from '../../../../common/bind-host.ts';
 import { TestNamenode } from '../test-namenode.ts';
 
 let namenode: TestNamenode;
@@ -9,7 +10,7 @@ let door: HttpDoor;
 beforeEach(async () => {
   namenode = new TestNamenode();
   await namenode.start();
-  door = await serveHttp(namenode.running.shell, namenode.clock, { host: '127.0.0.1', port: 0 });
+  door = await serveStatus(namenode.running.shell, namenode.clock, { host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
   await door.close();
@@ -70,7 +71,7 @@ describe('HTTP door', () => {
   it('says which address is taken', async () => {
     const port = Number(door.address.split(':')[1]);
     await expect(
-      serveHttp(namenode.running.shell, namenode.clock, { host: '127.0.0.1', port }),
+      serveStatus(namenode.running.shell, namenode.clock, { host: '127.0.0.1', port }),
     ).rejects.toMatchObject({ code: 'PORT_IN_USE' });
   });
 });
