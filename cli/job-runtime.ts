@@ -1,6 +1,9 @@
 // Loaded into a job's process before the job: an expected failure that the job does not catch ends it with one line, not a stack.
+import { register } from 'node:module';
 import { basename } from 'node:path';
 import { QuarryError } from '../common/quarry-error.ts';
+
+register('./job-hooks.js', import.meta.url);
 
 function report(thrown: unknown): void {
   if (thrown instanceof QuarryError)

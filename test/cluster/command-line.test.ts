@@ -174,6 +174,22 @@ describe('bad input', () => {
   });
 });
 
+describe('quarry submit', () => {
+  it('runs a job that lies outside of any package, with its arguments', async () => {
+    const job = `import { QuarrySession } from 'quarry';
+      const session = await QuarrySession.connect();
+      const rows: number = Number(await session.range(5).count());
+      console.log(rows, process.argv.slice(2).join(' '));
+      await session.stop();`;
+    await writeFile(join(local, 'job.ts'), job);
+    expect(await run('submit', join(local, 'job.ts'), '--date', '2017-05-01')).toMatchObject({
+      code: 0,
+      stdout: '5 --date 2017-05-01\n',
+      stderr: '',
+    });
+  });
+});
+
 describe('quarry cluster', () => {
   it('keeps data over stop and start, and leaves no process behind', async () => {
     const directory = join(local, 'kept');
