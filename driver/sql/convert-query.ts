@@ -252,7 +252,8 @@ function grouped(
   if (suffix !== undefined && (suffix.kind === 'rollup' || suffix.kind === 'cube')) {
     return { group: suffix.kind, keys: expressions.all(nodes.slice(0, -1)), sets: [] };
   }
-  return { group: 'group-by', keys: expressions.all(nodes), sets: [] };
+  const flat = nodes.flatMap((each) => (each.kind === 'tuple' ? each.children('expressions') : [each]));
+  return { group: 'group-by', keys: expressions.all(flat), sets: [] };
 }
 
 function distinctKeys(keys: readonly UnresolvedExpression[]): UnresolvedExpression[] {

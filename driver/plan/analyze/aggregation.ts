@@ -24,7 +24,7 @@ export function resolveAggregate(node: AggregateNode, resolver: RelationResolver
   const expressions = rewriter.resolver(new ExpressionResolver(given.output, resolver.options));
   const items = expandStars(node.columns, given.output, resolver.rule);
   const groups = groupingExpressions(node.groupBy, items, expressions);
-  const resolved = items.map((item) => expressions.resolve(item));
+  const resolved = expressions.list(items);
   const input = rewriter.attach(given);
   const columns = [...(node.prependGroups ? groups : []), ...resolved];
   switch (node.group) {

@@ -45,8 +45,12 @@ export function literalName(value: LiteralValue, type: SparkType): string {
     case 'array':
       return `ARRAY(${(value as readonly LiteralValue[]).map((item) => literalName(item, type.element)).join(', ')})`;
     case 'year_month_interval':
+      if (type.start === 1 && type.end === 1) return `INTERVAL '${Number(value)}' MONTH`;
+      if (type.start === 0 && type.end === 0) return `INTERVAL '${Number(value) / 12}' YEAR`;
       return `INTERVAL '${Math.trunc(Number(value) / 12)}-${Math.abs(Number(value) % 12)}' YEAR TO MONTH`;
     case 'day_time_interval':
+      if (type.start === 0 && type.end === 0)
+        return `INTERVAL '${BigInt(String(value)) / 86_400_000_000n}' DAY`;
       return `INTERVAL '${dayTimeText(BigInt(String(value)))}' DAY TO SECOND`;
     default:
       return String(value);

@@ -5,6 +5,7 @@ import { some } from '../expression-tree.ts';
 import { functionNames, functionSpec } from '../functions/function-table.ts';
 import { coerce, type BindContext, type FunctionSpec } from '../functions/function-spec.ts';
 import type { SparkType } from '../spark-type.ts';
+import { parseType } from '../types/type-parser.ts';
 import { BOOLEAN, INTEGER, STRING, isIntegral } from '../types/coercion.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
 import type { UnresolvedExpression, UnresolvedOrder } from '../unresolved.ts';
@@ -21,6 +22,8 @@ export interface ResolverOptions extends BindContext {
   readonly parseExpression: (text: string) => UnresolvedExpression;
   /** Resolves what an expression names outside its own scope: columns below a projection, columns of an outer query. */
   readonly outer?: (parts: readonly string[], planId: number | undefined) => Attribute | undefined;
+  /** Aliases made before in the same select list: `a + 1 AS x, x * 2`. Columns win over them. */
+  readonly lateral?: ReadonlyMap<string, Resolved>;
   /** What arguments of aggregates mean where HAVING and ORDER BY stand above an aggregate: the columns below it. */
   readonly aggregateScope?: readonly Attribute[];
   /** Replaces a sub-query by an expression over columns joined to the input. */
@@ -49,6 +52,19 @@ export class ExpressionResolver {
     this.attributes = attributes;
     this.options = options;
     this.variables = variables;
+  }
+
+  /** A select list in its order: later items may name the aliases of earlier ones. */
+  list(items: readonly UnresolvedExpression[]): Resolved[] {
+    const lateral = new Map<string, Resolved>();
+    const resolver = new ExpressionResolver(this.attributes, { ...this.options, lateral }, this.variables);
+    return items.map((item) => {
+      const resolved = resolver.resolve(item);
+      if (item.kind === 'alias' && item.names.length === 1) {
+        lateral.set(this.options.rule.key(item.names[0]!), resolved);
+      }
+      return resolved;
+    });
   }
 
   /** The value alone. */
@@ -148,6 +164,10 @@ export class ExpressionResolver {
     }
     const outer = this.options.outer?.(parts, planId);
     if (outer !== undefined) return { ...plain(columnOf(outer), outer.name), attribute: outer };
+    const lateral = planId === undefined ? this.options.lateral?.get(rule.key(parts[0] ?? '')) : undefined;
+    if (lateral !== undefined) {
+      return this.nested({ value: lateral.value, text: lateral.name, name: lateral.name }, parts.slice(1));
+    }
     if (planId !== undefined && findAttribute(this.attributes, parts, undefined, rule) !== undefined) {
       throw analysisError(
         'CANNOT_RESOLVE_DATAFRAME_COLUMN',
@@ -252,6 +272,10 @@ export class ExpressionResolver {
   private call(call: Kind<'function'>): Resolved {
     const name = call.name.toLowerCase();
     if (name === 'struct' || name === 'named_struct') return this.struct(name, call.args);
+    const castType = CAST_FUNCTIONS.has(name) && call.args.length === 1 ? parseType(name) : undefined;
+    if (castType !== undefined) {
+      return this.cast({ kind: 'cast', input: call.args[0]!, type: castType, try: false });
+    }
     const spec = this.spec(name);
     const scope = spec.kind === 'aggregate' ? this.options.aggregateScope : undefined;
     const inner = scope === undefined ? this : new ExpressionResolver(scope, this.options, this.variables);
@@ -330,4 +354,8 @@ export class ExpressionResolver {
   }
 }
 
+/** Type names that are also functions: `int('5')`. */
+const CAST_FUNCTIONS: ReadonlySet<string> = new Set(
+  'boolean tinyint smallint int bigint float double decimal string binary date timestamp'.split(' '),
+);
 const ONE: UnresolvedExpression = { kind: 'literal', value: 1, type: INTEGER };

@@ -240,7 +240,7 @@ export class RelationResolver {
     const rewriter = new SubqueryRewriter(this, given);
     const columns = expandStars(relation.columns, given.output, this.rule);
     const { plan: widened, value } = this.hidden.select(given, (resolver) =>
-      columns.map((column) => rewriter.resolver(resolver).resolve(column)),
+      rewriter.resolver(resolver).list(columns),
     );
     const plan = rewriter.attach(widened);
     if (value.some((each) => aggregatesOf(each.value).length > 0)) {

@@ -52,9 +52,13 @@ function renderAverage(args: readonly string[], call: RenderedCall): string {
   return quotient;
 }
 
-/** Populations of one give NaN nowhere: Spark 3.1 and later answers null where a sample statistic divides by zero. */
-function statistic(kernel: string): string {
-  return `${kernel}($*)`;
+/** A NaN or an infinity makes a variance NaN; the kernel would fail with it instead. */
+function statistic(kernel: string) {
+  return (args: readonly string[]): string => {
+    const [value] = args;
+    if (value!.startsWith('DISTINCT ')) return `${kernel}(${value})`;
+    return `CASE WHEN bool_or(NOT isfinite(${value}))${MARK} THEN 'nan'::DOUBLE ELSE ${kernel}(CASE WHEN isfinite(${value}) THEN ${value} END)${MARK} END`;
+  };
 }
 
 function percentileArgs(args: readonly Expression[]): SparkType {

@@ -30,7 +30,7 @@ function namedPairs(args: readonly string[], names: readonly Expression[]): stri
   for (let index = 0; index + 1 < args.length; index += 2) {
     pairs.push(`${fieldName(names[index])} := ${args[index + 1]}`);
   }
-  return pairs.length === 0 ? `struct_pack("" := 0)` : `struct_pack(${pairs.join(', ')})`;
+  return pairs.length === 0 ? `struct_pack("_" := 0)` : `struct_pack(${pairs.join(', ')})`;
 }
 
 const OUT_OF_BOUNDS = raise(

@@ -172,8 +172,6 @@ const family = new FunctionFamily()
     TIMESTAMP_NTZ,
     ([value], call) => `try_strptime(${value}, ${readPattern(call.args[1])})`,
   )
-  .special('date', parsed(DATE, 'date', false))
-  .special('timestamp', parsed(TIMESTAMP, 'timestamp', false))
   .add('date_format', 'temporal string', STRING, renderFormat)
   .add(
     'from_unixtime',

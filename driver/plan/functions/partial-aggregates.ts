@@ -39,7 +39,12 @@ export const partialAggregates = new FunctionFamily()
       ? `sum(CAST(${value} AS ${duckdbType(call.type)}))`
       : `sum(${value})`,
   )
-  .aggregate('$m2', 'any', DOUBLE, '(var_pop($1)/*filter*/ * count($1)/*filter*/)')
+  .aggregate(
+    '$m2',
+    'any',
+    DOUBLE,
+    `CASE WHEN bool_or(NOT isfinite($1))/*filter*/ THEN 'nan'::DOUBLE ELSE var_pop(CASE WHEN isfinite($1) THEN $1 END)/*filter*/ * count($1)/*filter*/ END`,
+  )
   .aggregate('$merge_var_samp', '...any', DOUBLE, merged('(_t.n - 1)', false, 2))
   .aggregate('$merge_var_pop', '...any', DOUBLE, merged('_t.n', false, 1))
   .aggregate('$merge_stddev_samp', '...any', DOUBLE, merged('(_t.n - 1)', true, 2))

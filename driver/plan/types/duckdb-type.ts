@@ -45,7 +45,7 @@ export function duckdbType(type: SparkType): string {
       return `MAP(${duckdbType(type.key)}, ${duckdbType(type.value)})`;
     case 'struct':
       return type.fields.length === 0
-        ? 'STRUCT("" INTEGER)'
+        ? 'STRUCT("_" INTEGER)'
         : `STRUCT(${type.fields.map((field) => `${quoteIdentifier(field.name)} ${duckdbType(field.type)}`).join(', ')})`;
     default:
       return NAMES[type.kind]!;

@@ -260,7 +260,7 @@ interface JsonType {
   readonly sqlType?: unknown;
 }
 
-/** The inverse of `toJsonSchema`. */
+/** Reads the value of Spark's `schema.json()`. */
 export function fromJsonSchema(json: unknown): SparkType {
   if (typeof json === 'string') return parseType(json);
   const node = json as JsonType;

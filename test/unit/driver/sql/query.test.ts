@@ -145,6 +145,18 @@ describe('SELECT', () => {
     ]);
   });
 
+  it('lets later columns name the aliases of earlier ones', async () => {
+    const answer = await fixture.sql(`SELECT amount * 2 AS x, x + 1 AS y FROM sales WHERE amount = 10`);
+    expect(answer.rows).toEqual([[20, 21]]);
+  });
+
+  it('makes statistics over NaN NaN, and casts by the names of types', async () => {
+    const answer = await fixture.sql(
+      `SELECT stddev(x) IS NULL, isnan(stddev(x)), int('5'), string(1) FROM (SELECT double('NaN') AS x UNION ALL SELECT 1.0D) GROUP BY ()`,
+    );
+    expect(answer.rows).toEqual([[false, true, 5, '1']]);
+  });
+
   it('takes parameters', async () => {
     const plan = await fixture.analyzer.analyzeSql('SELECT name FROM products WHERE product_id = :id', {
       named: { id: { exprType: 'literal', literal: { literalType: 'integer', integer: 2 } } as never },
