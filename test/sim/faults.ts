@@ -47,6 +47,29 @@ const cutLink: Fault = {
   },
 };
 
+/** Every disk loses what was not synced, all in one moment: what was acknowledged must still be there. */
+const powerCut: Fault = {
+  name: 'power cut',
+  async strike(cluster) {
+    const nodes = ['namenode', ...cluster.datanodes].filter((name) => cluster.world.isUp(name));
+    for (const name of nodes) cluster.world.crash(name);
+    await cluster.pause(50, 3_000);
+    await Promise.all(nodes.map((name) => cluster.restart(name)));
+  },
+};
+
+/** Stopped, not dead: the process answers nothing for a while and then goes on with what it believed. */
+const pauseNode: Fault = {
+  name: 'pause node',
+  async strike(cluster) {
+    const name = cluster.random.pick(['namenode', ...cluster.datanodes]);
+    if (!cluster.world.isUp(name)) return;
+    const resume = cluster.world.freeze(name);
+    await cluster.pause(500, 14_000);
+    resume();
+  },
+};
+
 function weather(
   name: string,
   key: 'dropProbability' | 'duplicateProbability' | 'delayProbability' | 'resetProbability',
@@ -65,6 +88,8 @@ function weather(
 export const FAULTS: readonly Fault[] = [
   crashDatanode,
   crashNamenode,
+  powerCut,
+  pauseNode,
   cutLink,
   weather('drop messages', 'dropProbability', 0.1),
   weather('duplicate messages', 'duplicateProbability', 0.2),

@@ -4,6 +4,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import { Datanode } from '../../datanode/datanode.ts';
 import { startNamenode } from '../../namenode/namenode-server.ts';
 import { FAULTS, type Fault } from './faults.ts';
+import { SimProcess } from './sim-process.ts';
 import type { SimRandom } from './sim-random.ts';
 import { SimWorld } from './sim-world.ts';
 import { Violation, Workload } from './workload.ts';
@@ -49,10 +50,11 @@ export class SimCluster {
   readonly clients = Array.from({ length: CLIENTS }, (_, i) => `client${i + 1}`);
   readonly #config: Config;
   readonly #files = new Map<string, FileSystem>();
+  readonly #starting = new Map<string, Promise<void>>();
   #faultsEnded = false;
 
-  constructor(seed: number) {
-    this.world = new SimWorld(seed);
+  constructor(seed: number, disks?: { syncsLogs: boolean }) {
+    this.world = new SimWorld(seed, disks);
     this.random = this.world.random.fork();
     this.#config = resolveConfig(settings(this.random));
     const { world } = this;
@@ -93,6 +95,15 @@ export class SimCluster {
 
   /** Starts a node again until it serves. */
   async restart(name: string): Promise<void> {
+    // Another fault may have crashed it and be about to start it.
+    const starting = this.#starting.get(name);
+    if (starting !== undefined) return starting;
+    const start = this.#startUntilUp(name).finally(() => this.#starting.delete(name));
+    this.#starting.set(name, start);
+    return start;
+  }
+
+  async #startUntilUp(name: string): Promise<void> {
     for (let attempt = 0; !this.world.isUp(name); attempt++) {
       if (attempt > 50) throw new Violation(`${name} does not come back`);
       try {
@@ -137,7 +148,7 @@ export class SimCluster {
   }
 
   async #workload(name: string): Promise<Workload> {
-    const seams = this.world.seams({ node: name, isAlive: () => true });
+    const seams = this.world.seams(new SimProcess(name));
     const fs = await FileSystem.connect({
       namenodeAddress: NAMENODE_ADDRESS,
       config: this.#config,
@@ -194,10 +205,13 @@ export class SimCluster {
 }
 
 /** Runs one seed to its end. What it throws names the seed. */
-export async function runSeed(seed: number, operations = 40): Promise<SimOutcome> {
-  const cluster = new SimCluster(seed);
+export async function runSeed(
+  seed: number,
+  options: { operations?: number; disks?: { syncsLogs: boolean } } = {},
+): Promise<SimOutcome> {
+  const cluster = new SimCluster(seed, options.disks);
   try {
-    return await cluster.world.time.until(cluster.run(operations), 3_600_000);
+    return await cluster.world.time.until(cluster.run(options.operations ?? 40), 3_600_000);
   } catch (thrown) {
     const { message } = QuarryError.from(thrown);
     throw new Error(`seed ${seed} at ${cluster.world.time.nowMs.toFixed(0)} ms of virtual time: ${message}`, {

@@ -10,6 +10,11 @@ export class SimDiskFiles {
   readonly #stores = new Map<string, SimStoreFiles>();
   readonly #files = new Map<string, Buffer>();
   readonly #open = new Set<string>();
+  readonly #syncsLogs: boolean;
+
+  constructor(options: { syncsLogs: boolean } = { syncsLogs: true }) {
+    this.#syncsLogs = options.syncsLogs;
+  }
 
   /** The power goes: what was not synced may be lost. Locks go with the process. */
   crash(random: SimRandom): void {
@@ -39,7 +44,7 @@ export class SimDiskFiles {
     let files = this.#stores.get(name);
     if (files === undefined) {
       if (!options.createIfMissing) throw new QuarryError('NOT_FORMATTED', `there is no database in ${name}`);
-      files = new SimStoreFiles();
+      files = new SimStoreFiles(this.#syncsLogs);
       this.#stores.set(name, files);
     }
     this.#open.add(name);

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Net } from '../../common/seams/net.ts';
 import type { CallOptions, Method, Rpc } from '../../common/seams/rpc.ts';
+import type { SimProcess } from './sim-process.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { SimTime } from './sim-time.ts';
 
@@ -16,15 +17,9 @@ export interface NetworkWeather {
   resetProbability: number;
 }
 
-/** A process as the network knows it; a restarted node is another endpoint under the same name. */
-export interface Endpoint {
-  readonly node: string;
-  readonly isAlive: () => boolean;
-}
-
 type Serve = (path: string, request: Buffer) => Promise<Buffer>;
 interface ByteDoor {
-  readonly endpoint: Endpoint;
+  readonly process: SimProcess;
   readonly accept: (stream: Duplex) => void;
 }
 
@@ -39,7 +34,7 @@ export class SimNetwork {
   };
   readonly #time: SimTime;
   readonly #random: SimRandom;
-  readonly #rpcDoors = new Map<string, { endpoint: Endpoint; serve: Serve }>();
+  readonly #rpcDoors = new Map<string, { process: SimProcess; serve: Serve }>();
   readonly #byteDoors = new Map<string, ByteDoor>();
   readonly #cut = new Set<string>();
   readonly #streams = new Set<SimStream>();
@@ -60,11 +55,11 @@ export class SimNetwork {
   }
 
   /** The process has gone: its peers see their connections reset. */
-  crashed(endpoint: Endpoint): void {
-    for (const stream of this.#streams) if (stream.local === endpoint) stream.reset();
+  crashed(process: SimProcess): void {
+    for (const stream of this.#streams) if (stream.local === process) stream.reset();
   }
 
-  rpc(local: Endpoint): Rpc {
+  rpc(local: SimProcess): Rpc {
     return {
       client: {
         call: (address, method, request, options) => this.#call(local, address, method, request, options),
@@ -88,7 +83,7 @@ export class SimNetwork {
           listen: async (address) => {
             bound = this.#bind(local, address);
             this.#rpcDoors.set(bound, {
-              endpoint: local,
+              process: local,
               serve: (path, request) => {
                 const handler = handlers.get(path);
                 if (handler === undefined)
@@ -106,12 +101,12 @@ export class SimNetwork {
     };
   }
 
-  net(local: Endpoint): Net {
+  net(local: SimProcess): Net {
     return {
       connect: (address, options) => this.#connect(local, address, options.timeoutMs),
       listen: async (address, accept) => {
         const bound = this.#bind(local, address);
-        this.#byteDoors.set(bound, { endpoint: local, accept });
+        this.#byteDoors.set(bound, { process: local, accept });
         return { address: bound, close: async () => void this.#byteDoors.delete(bound) };
       },
     };
@@ -136,13 +131,13 @@ export class SimNetwork {
     this.#time.at(delayMs, run);
   }
 
-  #bind(local: Endpoint, address: string): string {
+  #bind(local: SimProcess, address: string): string {
     const port = address.slice(address.lastIndexOf(':') + 1);
     return port === '0' ? `${local.node}:${this.#nextPort++}` : `${local.node}:${port}`;
   }
 
   #call<ReqIn, ResIn, ReqOut, ResOut>(
-    local: Endpoint,
+    local: SimProcess,
     address: string,
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
     request: ReqIn,
@@ -154,11 +149,13 @@ export class SimNetwork {
       if (!local.isAlive()) return;
       let done = false;
       const end = (run: () => void) => {
-        if (done || !local.isAlive()) return;
-        done = true;
-        timer.cancel();
-        signal?.removeEventListener('abort', aborted);
-        run();
+        local.whenRunning(() => {
+          if (done) return;
+          done = true;
+          timer.cancel();
+          signal?.removeEventListener('abort', aborted);
+          run();
+        });
       };
       const aborted = () => end(() => reject(new QuarryError('INTERRUPTED', 'cancelled')));
       signal?.addEventListener('abort', aborted);
@@ -176,19 +173,18 @@ export class SimNetwork {
       };
       const deliver = () => {
         const door = this.#rpcDoors.get(address);
-        if (door === undefined || !door.endpoint.isAlive()) {
+        if (door === undefined || !door.process.isAlive()) {
           answer({ error: new QuarryError('PEER_UNREACHABLE', `cannot reach ${address}`) });
           return;
         }
-        door.serve(method.path, bytes).then(
-          (response) => {
-            if (door.endpoint.isAlive()) answer({ bytes: response });
-          },
-          (thrown: unknown) => {
-            if (door.endpoint.isAlive())
-              answer({ error: QuarryError.fromWire(QuarryError.from(thrown).toWire()) });
-          },
-        );
+        const served = (outcome: Parameters<typeof answer>[0]) =>
+          door.process.whenRunning(() => answer(outcome));
+        door.process.whenRunning(() => {
+          door.serve(method.path, bytes).then(
+            (response) => served({ bytes: response }),
+            (thrown: unknown) => served({ error: QuarryError.fromWire(QuarryError.from(thrown).toWire()) }),
+          );
+        });
       };
       const copies = this.#random.chance(this.weather.duplicateProbability) ? 2 : 1;
       for (let i = 0; i < copies; i++) {
@@ -198,27 +194,29 @@ export class SimNetwork {
     });
   }
 
-  #connect(local: Endpoint, address: string, timeoutMs: number): Promise<Duplex> {
+  #connect(local: SimProcess, address: string, timeoutMs: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
       if (!local.isAlive()) return;
       const travelMs = this.travelMs(local.node, nodeOf(address));
       if (travelMs === undefined) {
-        this.#time.at(timeoutMs, () => reject(new QuarryError('DEADLINE', `no connection to ${address}`)));
+        this.#time.at(timeoutMs, () =>
+          local.whenRunning(() => reject(new QuarryError('DEADLINE', `no connection to ${address}`))),
+        );
         return;
       }
       this.#time.at(2 * travelMs, () => {
         const door = this.#byteDoors.get(address);
-        if (door === undefined || !door.endpoint.isAlive()) {
+        if (door === undefined || !door.process.isAlive()) {
           reject(new QuarryError('PEER_UNREACHABLE', `cannot connect to ${address}`));
           return;
         }
-        const [near, far] = SimStream.pair(this, local, door.endpoint);
+        const [near, far] = SimStream.pair(this, local, door.process);
         for (const stream of [near, far]) {
           this.#streams.add(stream);
           stream.once('close', () => this.#streams.delete(stream));
         }
-        door.accept(far);
-        resolve(near);
+        door.process.whenRunning(() => door.accept(far));
+        local.whenRunning(() => resolve(near));
       });
     });
   }
@@ -226,18 +224,18 @@ export class SimNetwork {
 
 /** One end of a connection. A chunk is written when the one before has arrived, so order is kept; while the two nodes are cut off they wait, as TCP's would. */
 class SimStream extends Duplex {
-  readonly local: Endpoint;
+  readonly local: SimProcess;
   readonly #network: SimNetwork;
   #peer!: SimStream;
   #resume: (() => void) | undefined;
 
-  private constructor(network: SimNetwork, local: Endpoint) {
+  private constructor(network: SimNetwork, local: SimProcess) {
     super({ allowHalfOpen: true });
     this.#network = network;
     this.local = local;
   }
 
-  static pair(network: SimNetwork, a: Endpoint, b: Endpoint): [SimStream, SimStream] {
+  static pair(network: SimNetwork, a: SimProcess, b: SimProcess): [SimStream, SimStream] {
     const near = new SimStream(network, a);
     const far = new SimStream(network, b);
     near.#peer = far;
@@ -250,7 +248,7 @@ class SimStream extends Duplex {
     const peer = this.#peer;
     this.destroy();
     this.#network.after(1, () => {
-      if (peer.local.isAlive()) peer.destroy(new Error('connection reset'));
+      peer.local.whenRunning(() => peer.destroy(new Error('connection reset')));
     });
   }
 
@@ -283,8 +281,7 @@ class SimStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const peer = this.#peer;
     this.#deliver(() => {
-      if (peer.local.isAlive() && !peer.destroyed)
-        peer.destroy(error === null ? undefined : new Error('connection reset'));
+      if (!peer.destroyed) peer.destroy(error === null ? undefined : new Error('connection reset'));
     });
     done(error);
   }
@@ -298,9 +295,12 @@ class SimStream extends Duplex {
       );
       return;
     }
-    this.#network.after(travelMs, () => {
-      if (!this.#peer.destroyed) run();
-    });
+    // What the network has taken waits in front of a stopped process.
+    this.#network.after(travelMs, () =>
+      this.#peer.local.whenRunning(() => {
+        if (!this.#peer.destroyed) run();
+      }),
+    );
   }
 }
 

@@ -23,6 +23,12 @@ export class SimStoreFiles {
   #durable = new Map<string, Operation>();
   /** The logs not flushed yet, the open one last. */
   #logs: Record[][] = [[]];
+  readonly #syncsLogs: boolean;
+
+  /** `syncsLogs` false: a disk whose `syncLogs` does nothing, to see that the checks notice. */
+  constructor(syncsLogs: boolean) {
+    this.#syncsLogs = syncsLogs;
+  }
 
   open(isAlive: () => boolean): Store {
     const db = new SimLevel((operations, sync) => {
@@ -33,6 +39,7 @@ export class SimStoreFiles {
     return {
       db: db as unknown as LevelStore,
       syncLogs: async () => {
+        if (!this.#syncsLogs) return;
         for (const log of this.#logs) for (const record of log) record.synced = true;
       },
       close: async () => {

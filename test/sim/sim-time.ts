@@ -1,4 +1,5 @@
 import { type Clock, sleepOn, type Timer } from '../../common/seams/clock.ts';
+import type { SimProcess } from './sim-process.ts';
 import type { SimRandom } from './sim-random.ts';
 
 interface Event {
@@ -61,12 +62,12 @@ export class SimTime {
     return promise;
   }
 
-  /** The clock of one process; its timers end with it. */
-  clock(isAlive: () => boolean): Clock {
+  /** The clock of one process: its timers end with it, and wait while it is stopped. */
+  clock(process: SimProcess): Clock {
     const clock: Clock = {
       nowMs: () => Math.floor(EPOCH_MS + this.#nowMs),
       monoMs: () => this.#nowMs,
-      setTimer: (delayMs, run) => this.at(delayMs, () => (isAlive() ? run() : undefined)),
+      setTimer: (delayMs, run) => this.at(delayMs, () => process.whenRunning(run)),
       sleep: (delayMs, signal) => sleepOn(clock, delayMs, signal),
     };
     return clock;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { namenodeService } from '../../common/rpc/services.ts';
 import { SimDiskFiles } from './sim-disk.ts';
+import { SimProcess } from './sim-process.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimWorld } from './sim-world.ts';
 
-const alive = (node: string) => ({ node, isAlive: () => true });
+const alive = (node: string) => new SimProcess(node);
 
 async function pingPong(seed: number): Promise<string> {
   const world = new SimWorld(seed);

@@ -1,7 +1,8 @@
 import { silentLog } from '../../common/log.ts';
 import type { Seams } from '../../common/seams/seams.ts';
 import { SimDiskFiles } from './sim-disk.ts';
-import { type Endpoint, SimNetwork } from './sim-network.ts';
+import { SimNetwork } from './sim-network.ts';
+import { SimProcess } from './sim-process.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimTime } from './sim-time.ts';
 
@@ -14,7 +15,7 @@ interface SimNode {
   readonly name: string;
   readonly disk: SimDiskFiles;
   readonly boot: (seams: Seams) => Promise<Closable>;
-  endpoint: (Endpoint & { alive: boolean }) | undefined;
+  process: SimProcess | undefined;
 }
 
 /**
@@ -28,10 +29,12 @@ export class SimWorld {
   readonly network: SimNetwork;
   readonly counters: Record<string, number> = {};
   readonly #nodes = new Map<string, SimNode>();
+  readonly #disks: { syncsLogs: boolean };
   #digest = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, disks: { syncsLogs: boolean } = { syncsLogs: true }) {
     this.seed = seed;
+    this.#disks = disks;
     this.random = new SimRandom(seed);
     this.time = new SimTime(this.random.fork());
     this.network = new SimNetwork(this.time, this.random.fork());
@@ -48,28 +51,29 @@ export class SimWorld {
     for (const char of `${this.time.nowMs}|${what}|${detail}`) {
       this.#digest = Math.imul(this.#digest ^ char.charCodeAt(0), 0x01000193);
     }
-    if (process.env['QUARRY_SIM_TRACE'] !== undefined) console.log(this.time.nowMs.toFixed(3), what, detail);
+    if (globalThis.process.env['QUARRY_SIM_TRACE'] !== undefined)
+      console.log(this.time.nowMs.toFixed(3), what, detail);
   }
 
   add(name: string, boot: (seams: Seams) => Promise<Closable>): void {
-    this.#nodes.set(name, { name, disk: new SimDiskFiles(), boot, endpoint: undefined });
+    this.#nodes.set(name, { name, disk: new SimDiskFiles(this.#disks), boot, process: undefined });
   }
 
   isUp(name: string): boolean {
-    return this.#node(name).endpoint?.alive === true;
+    return this.#node(name).process?.isAlive() === true;
   }
 
   /** Starts the node's process; resolves when it serves. A start that fails leaves the node down. */
   async start(name: string): Promise<void> {
     const node = this.#node(name);
-    const endpoint = { node: name, alive: true, isAlive: () => endpoint.alive };
-    node.endpoint = endpoint;
+    const process = new SimProcess(name);
+    node.process = process;
     this.note('start', name);
     try {
-      await node.boot(this.seams(endpoint, node.disk));
+      await node.boot(this.seams(process, node.disk));
     } catch (thrown) {
       this.note('start failed', `${name}: ${String(thrown)}`);
-      if (endpoint.alive) this.crash(name);
+      if (process.isAlive()) this.crash(name);
       throw thrown;
     }
   }
@@ -77,27 +81,37 @@ export class SimWorld {
   /** Power off: the process is gone in the middle of what it did, and un-synced writes may be lost. */
   crash(name: string): void {
     const node = this.#node(name);
-    if (node.endpoint?.alive !== true) return;
+    if (node.process?.isAlive() !== true) return;
     this.note('crash', name);
-    node.endpoint.alive = false;
-    this.network.crashed(node.endpoint);
+    node.process.crash();
+    this.network.crashed(node.process);
     node.disk.crash(this.random);
   }
 
+  /** Stops the node's process without ending it; the answer lets it go on. */
+  freeze(name: string): () => void {
+    this.note('freeze', name);
+    const resume = this.#node(name).process?.freeze();
+    return () => {
+      this.note('resume', name);
+      resume?.();
+    };
+  }
+
   /** The world as one process meets it. */
-  seams(endpoint: Endpoint, disk: SimDiskFiles = new SimDiskFiles()): Seams {
+  seams(process: SimProcess, disk: SimDiskFiles = new SimDiskFiles()): Seams {
     return {
-      clock: this.time.clock(endpoint.isAlive),
+      clock: this.time.clock(process),
       random: this.random.fork(),
-      net: this.network.net(endpoint),
-      rpc: this.network.rpc(endpoint),
-      disk: disk.mount(endpoint.isAlive),
+      net: this.network.net(process),
+      rpc: this.network.rpc(process),
+      disk: disk.mount(process.isAlive),
       proc: {
         pid: 1,
         abort: (reason, cause) => {
-          this.note('abort', `${endpoint.node}: ${reason} ${String(cause)}`);
-          this.crash(endpoint.node);
-          throw new Error(`${endpoint.node} aborted: ${reason}`);
+          this.note('abort', `${process.node}: ${reason} ${String(cause)}`);
+          this.crash(process.node);
+          throw new Error(`${process.node} aborted: ${reason}`);
         },
       },
       log: silentLog(),
