@@ -11,6 +11,14 @@ export interface Listener {
 }
 
 /**
+ * What a stream may offer besides `data`: received bytes are shown to `sink` in a buffer that the next ones overwrite, so
+ * that a gigabyte costs no garbage. `data` is then not emitted; pause, resume, end, error and close are as ever.
+ */
+export interface ByteSource {
+  receive(sink: (view: Buffer) => void): void;
+}
+
+/**
  * Byte streams. An address is `host:port`, or `unix:/path` for a socket on this host.
  * A stream is a Node Duplex without Nagle's delay; its error after connecting is PEER_UNREACHABLE for the caller.
  */

@@ -3,18 +3,24 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { QuarryError } from '../quarry-error.ts';
 import type { ConnectOptions, Listener, Net } from './net.ts';
+import { adopt, receiving } from './reused-reads.ts';
 
 const UNIX = 'unix:';
+/** Queued bytes beyond which a stream asks its writer to wait. */
+const STREAM_BYTES = 1024 * 1024;
 
 /** TCP and Unix sockets. */
 export class SystemNet implements Net {
   connect(address: string, options: ConnectOptions): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      const socket = createConnection({
-        ...target(address),
-        noDelay: true,
-        highWaterMark: 1024 * 1024,
-      } as never);
+      const socket = receiving((onread) =>
+        createConnection({
+          ...target(address),
+          ...onread,
+          noDelay: true,
+          highWaterMark: STREAM_BYTES,
+        } as never),
+      );
       const timer = setTimeout(() => {
         socket.destroy();
         reject(
@@ -43,7 +49,9 @@ export class SystemNet implements Net {
 
   listen(address: string, onConnection: (stream: Duplex) => void): Promise<Listener> {
     const sockets = new Set<Socket>();
-    const server = createServer({ noDelay: true, highWaterMark: 1024 * 1024 }, (socket) => {
+    const options = { noDelay: true, highWaterMark: STREAM_BYTES, pauseOnConnect: true };
+    const server = createServer(options, (accepted) => {
+      const socket = adopt(accepted, STREAM_BYTES);
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
       onConnection(socket);

@@ -1,4 +1,3 @@
-import { assert } from '../assert.ts';
 import { BYTES_PER_CHECKSUM } from '../checksum.ts';
 import { hasCode, QuarryError } from '../quarry-error.ts';
 import type { Seams } from '../seams/seams.ts';
@@ -174,7 +173,7 @@ class RemoteBlockReader implements BlockReader {
         `the block ends at ${this.#offset} where bytes up to ${this.#end} were asked for`,
       );
     }
-    if (this.#checksummed && !verifyChecksums(packet.data, packet.dataLength, packet.checksums)) {
+    if (this.#checksummed && !verifyChecksums([packet.data], packet.dataLength, packet.checksums)) {
       throw new QuarryError(
         'BLOCK_CORRUPT',
         `block ${block.blockId} at ${address} does not match its checksums after byte ${packet.offsetInBlock}`,
@@ -186,7 +185,7 @@ class RemoteBlockReader implements BlockReader {
     if (skip < 0 || skip >= packet.dataLength)
       throw protocolViolation(`bytes of ${packet.offsetInBlock}, not ${this.#offset}`);
     const take = Math.min(packet.dataLength - skip, this.#end - this.#offset);
-    this.#ready.push(...within(packet.data, skip, take));
+    this.#ready.push(packet.data.subarray(skip, skip + take));
     this.#offset += take;
   }
 
@@ -199,24 +198,4 @@ class RemoteBlockReader implements BlockReader {
     this.#detach();
     this.#pool.release(this.#request.address, this.#wire);
   }
-}
-
-/** `count` bytes after `skip` ones, as slices. */
-function within(parts: readonly Buffer[], skip: number, count: number): Buffer[] {
-  const result: Buffer[] = [];
-  let from = skip;
-  let missing = count;
-  for (const part of parts) {
-    if (from >= part.length) {
-      from -= part.length;
-      continue;
-    }
-    const piece = part.subarray(from, from + missing);
-    if (piece.length === 0) break;
-    result.push(piece);
-    missing -= piece.length;
-    from = 0;
-  }
-  assert(missing === 0, 'a packet holds fewer bytes than it said');
-  return result;
 }

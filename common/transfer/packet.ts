@@ -16,8 +16,9 @@ export interface Packet extends PacketHeader {
   /** Lengths and header as received, for forwarding. */
   readonly head: Buffer;
   readonly checksums: Buffer;
-  /** Slices of what was received, read as one run. */
-  readonly data: Buffer[];
+  readonly data: Buffer;
+  /** Checksums and data in one run, as they were received. */
+  readonly payload: Buffer;
 }
 
 const LENGTHS_BYTES = 6; // PLEN (4) and HLEN (2)
@@ -80,13 +81,14 @@ export function decodePacketHeader(bytes: Buffer): PacketHeader {
 }
 
 /**
- * The next packet; its checksums are still to be verified. Undefined when the peer has ended the stream before it.
+ * The next packet, its checksums and data in a buffer that `allocate` makes; its checksums are still to be verified. Undefined when the peer has ended the stream before it.
  * Errors: PEER_UNREACHABLE (also for bytes that are no packet), DEADLINE.
  */
 export async function readPacket(
   wire: Wire,
   checksummed: boolean,
   timeoutMs: number,
+  allocate: (lengthBytes: number) => Buffer = allocateOwn,
 ): Promise<Packet | undefined> {
   if (!(await wire.more(LENGTHS_BYTES, timeoutMs))) return undefined;
   const lengths = wire.take(LENGTHS_BYTES);
@@ -95,7 +97,7 @@ export async function readPacket(
   if (payload < 0 || payload > PACKET_BYTES_MAX || headerLength < 0 || headerLength > HEADER_BYTES_MAX) {
     throw protocolViolation(`a packet of ${payload} bytes with a header of ${headerLength}`);
   }
-  await wire.fill(headerLength + payload, timeoutMs);
+  await wire.fill(headerLength, timeoutMs);
   const headerBytes = headerLength === 0 ? Buffer.alloc(0) : wire.take(headerLength);
   const header = decodePacketHeader(headerBytes);
   const checksumsLength = payload - header.dataLength;
@@ -103,12 +105,21 @@ export async function readPacket(
   if (header.dataLength < 0 || checksumsLength !== expected || !plausible(header)) {
     throw protocolViolation(`a packet of ${payload} bytes for ${header.dataLength} bytes of data`);
   }
+  const received = payload === 0 ? EMPTY : allocate(payload);
+  if (payload > 0) await wire.readInto(received, timeoutMs);
   return {
     ...header,
     head: Buffer.concat([lengths, headerBytes]),
-    checksums: checksumsLength === 0 ? Buffer.alloc(0) : wire.take(checksumsLength),
-    data: wire.takeParts(header.dataLength),
+    checksums: received.subarray(0, checksumsLength),
+    data: received.subarray(checksumsLength),
+    payload: received,
   };
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function allocateOwn(lengthBytes: number): Buffer {
+  return Buffer.allocUnsafe(lengthBytes);
 }
 
 /** Data starts on a checksum's first byte, or fills up the rest of one that a flush or an append has left open. */

@@ -2,24 +2,32 @@ import type { Duplex } from 'node:stream';
 import { assert } from '../assert.ts';
 import { QuarryError } from '../quarry-error.ts';
 import type { Clock, Timer } from '../seams/clock.ts';
+import type { ByteSource } from '../seams/net.ts';
 import { MESSAGE_BYTES_MAX, protocolViolation } from './protocol.ts';
 
-/** Received bytes held before the stream is paused; a longer message is read in full all the same. */
-const BUFFER_BYTES = 1024 * 1024;
+/** Received bytes that nobody waits for: beyond that the stream is paused. */
+const BUFFER_BYTES = 512 * 1024;
+/** Idle buffers of that size kept for all connections. */
+const IDLE_MAX = 8;
+const idleBuffers: Buffer[] = [];
 /** After a deadline the loop gets that long to hand over what already lies in the socket: this process may be what stood still. */
 const GRACE_MS = 50;
 
 /**
- * One connection, read by byte counts and written by lists of buffers. Received buffers are handed on in pieces, not
- * joined. One reader at a time. A failed stream is PEER_UNREACHABLE, silence DEADLINE; bytes that came before are still readable.
+ * One connection, read by byte counts and written by lists of buffers. What a reader waits for is received into its own
+ * buffer; what comes before it asks waits in one that is used again. One reader at a time. A failed stream is PEER_UNREACHABLE, silence DEADLINE; bytes that came before are still readable.
  */
 export class Wire {
   readonly stream: Duplex;
   readonly #clock: Clock;
-  readonly #chunks: Buffer[] = [];
-  #head = 0; // offset into the first chunk
-  #buffered = 0;
+  #buffer: Buffer | undefined;
+  #start = 0;
+  #end = 0;
   #wanted = 0;
+  /** What the reader has asked to be filled, and how much of it is. */
+  #target: Buffer | undefined;
+  #filled = 0;
+  #discards = false;
   #ended = false;
   #failure: QuarryError | undefined;
   #wakeReader: (() => void) | undefined;
@@ -28,7 +36,10 @@ export class Wire {
   constructor(stream: Duplex, clock: Clock) {
     this.stream = stream;
     this.#clock = clock;
-    stream.on('data', (chunk: Buffer) => this.#received(chunk));
+    const received = (view: Buffer) => this.#received(view);
+    const source = stream as Partial<ByteSource>;
+    if (source.receive === undefined) stream.on('data', received);
+    else source.receive(received);
     stream.on('end', () => {
       this.#ended = true;
       this.#wakeReader?.();
@@ -39,7 +50,7 @@ export class Wire {
   }
 
   get bufferedBytes(): number {
-    return this.#buffered;
+    return this.#end - this.#start;
   }
 
   /** True when nothing more can be read or written. */
@@ -54,8 +65,8 @@ export class Wire {
 
   /** As `fill`, but false when the peer has ended the stream before the first of these bytes. */
   async more(count: number, timeoutMs: number): Promise<boolean> {
-    while (this.#buffered < count) {
-      if (this.#ended && this.#buffered === 0) return false;
+    while (this.bufferedBytes < count) {
+      if (this.#ended && this.bufferedBytes === 0) return false;
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#ended) throw closedByPeer();
       this.#wanted = count;
@@ -65,31 +76,28 @@ export class Wire {
     return true;
   }
 
-  /** The next `count` bytes, which must be there, as slices of what was received. */
-  takeParts(count: number): Buffer[] {
-    assert(count <= this.#buffered, 'more bytes taken than there are');
-    const parts: Buffer[] = [];
-    let missing = count;
-    while (missing > 0) {
-      const chunk = this.#chunks[0]!;
-      const end = Math.min(chunk.length, this.#head + missing);
-      parts.push(this.#head === 0 && end === chunk.length ? chunk : chunk.subarray(this.#head, end));
-      missing -= end - this.#head;
-      this.#head = end;
-      if (end === chunk.length) {
-        this.#chunks.shift();
-        this.#head = 0;
-      }
-    }
-    this.#buffered -= count;
-    if (this.#buffered < BUFFER_BYTES / 2 && this.stream.isPaused()) this.stream.resume();
-    return parts;
+  /** The next `count` bytes, which must be there. */
+  take(count: number): Buffer {
+    assert(count <= this.bufferedBytes, 'more bytes taken than there are');
+    const taken = Buffer.allocUnsafe(count);
+    this.#moveTo(taken);
+    return taken;
   }
 
-  /** The next `count` bytes in one piece; copied only when they lie in several. */
-  take(count: number): Buffer {
-    const parts = this.takeParts(count);
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, count);
+  /** Fills `target` with the next bytes. Errors as `fill`. */
+  async readInto(target: Buffer, timeoutMs: number): Promise<void> {
+    this.#filled = this.#moveTo(target);
+    this.#target = target;
+    try {
+      while (this.#filled < target.length) {
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#ended) throw closedByPeer();
+        this.stream.resume();
+        await this.#data(timeoutMs);
+      }
+    } finally {
+      this.#target = undefined;
+    }
   }
 
   /** A message after its length as a varint. Errors as `fill`; PEER_UNREACHABLE when it is longer than any real one. */
@@ -128,8 +136,7 @@ export class Wire {
   endGracefully(lingerMs: number): void {
     const { stream } = this;
     if (stream.destroyed) return;
-    stream.removeAllListeners('data');
-    stream.on('data', () => undefined);
+    this.#discards = true;
     stream.resume();
     stream.end();
     const timer = this.#clock.setTimer(lingerMs, () => stream.destroy());
@@ -142,11 +149,48 @@ export class Wire {
     this.stream.destroy();
   }
 
-  #received(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#buffered += chunk.length;
-    if (this.#buffered >= BUFFER_BYTES && this.#buffered >= this.#wanted) this.stream.pause();
-    if (this.#buffered >= this.#wanted) this.#wakeReader?.();
+  #received(view: Buffer): void {
+    if (this.#discards) return;
+    const target = this.#target;
+    let at = 0;
+    if (target !== undefined) {
+      at = view.copy(target, this.#filled);
+      this.#filled += at;
+    }
+    if (at < view.length) this.#keep(at === 0 ? view : view.subarray(at));
+    if (this.bufferedBytes >= BUFFER_BYTES / 2 && this.bufferedBytes >= this.#wanted) this.stream.pause();
+    if (target === undefined ? this.bufferedBytes >= this.#wanted : this.#filled === target.length)
+      this.#wakeReader?.();
+  }
+
+  #keep(bytes: Buffer): void {
+    const needed = this.bufferedBytes + bytes.length;
+    let buffer = (this.#buffer ??= idleBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES));
+    if (this.#end + bytes.length > buffer.length) {
+      const larger = needed > buffer.length ? Buffer.allocUnsafeSlow(needed * 2) : buffer;
+      buffer.copy(larger, 0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+      this.#buffer = larger;
+      buffer = larger;
+    }
+    this.#end += bytes.copy(buffer, this.#end);
+  }
+
+  /** As many of the buffered bytes as there are and fit. */
+  #moveTo(target: Buffer): number {
+    if (this.#buffer === undefined) return 0;
+    const count = this.#buffer.copy(target, 0, this.#start, this.#end);
+    this.#start += count;
+    if (this.#start === this.#end) {
+      if (this.#buffer.length === BUFFER_BYTES && idleBuffers.length < IDLE_MAX)
+        idleBuffers.push(this.#buffer);
+      this.#buffer = undefined;
+      this.#start = 0;
+      this.#end = 0;
+    }
+    if (this.bufferedBytes < BUFFER_BYTES / 4 && this.stream.isPaused()) this.stream.resume();
+    return count;
   }
 
   #fail(cause: Error | undefined): void {

@@ -18,7 +18,14 @@ export interface Chunk {
   readonly offsetBytes: number;
   readonly data: Buffer;
   readonly checksums: Buffer;
+  /**
+   * Where the writer has verified them: the buffer that ends with checksums and data, before them `FRAME_HEAD_BYTES`
+   * that are the store's to fill, so that the bytes need not be copied to be stored.
+   */
+  readonly frame?: Buffer | undefined;
 }
+
+export const FRAME_HEAD_BYTES = 40;
 
 /**
  * Replicas of one datanode. One suite (test/conformance) holds for every implementation.

@@ -1,6 +1,8 @@
+import { assert } from '../../common/assert.ts';
 import { BYTES_PER_CHECKSUM, crc32c } from '../../common/checksum.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import type { Chunk } from './block-store.ts';
+import { combineChecksums } from '../../common/transfer/chunk-checksums.ts';
+import { type Chunk, FRAME_HEAD_BYTES } from './block-store.ts';
 import { readUint64, writeUint64 } from './uint64.ts';
 
 /**
@@ -22,7 +24,7 @@ const KEY_BYTES = 36;
 
 // Value: crc 4, magic 4, version 2, unused 2, block 8, stamp 8, offset 8, length 4, checksums, data. The CRC covers
 // everything behind it, so a flipped bit and a value that belongs to another place are both found.
-export const CHUNK_HEADER_BYTES = 40;
+export const CHUNK_HEADER_BYTES = FRAME_HEAD_BYTES;
 const MAGIC = 0x5143484b; // QCHK
 const VERSION = 1;
 
@@ -60,8 +62,9 @@ export function checksumBytes(lengthBytes: number): number {
 }
 
 export function encodeChunkValue(blockId: number, generationStamp: number, chunk: Chunk): Buffer {
-  const { checksums, data } = chunk;
-  const value = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + checksums.length + data.length);
+  const { checksums, data, frame } = chunk;
+  const value = frame ?? Buffer.allocUnsafe(CHUNK_HEADER_BYTES + checksums.length + data.length);
+  assert(value.length === CHUNK_HEADER_BYTES + checksums.length + data.length, 'a frame of another length');
   value.writeUInt32BE(MAGIC, 4);
   value.writeUInt16BE(VERSION, 8);
   value.writeUInt16BE(0, 10);
@@ -69,9 +72,15 @@ export function encodeChunkValue(blockId: number, generationStamp: number, chunk
   writeUint64(value, generationStamp, 20);
   writeUint64(value, chunk.offsetBytes, 28);
   value.writeUInt32BE(data.length, 36);
-  value.set(checksums, CHUNK_HEADER_BYTES);
-  value.set(data, CHUNK_HEADER_BYTES + checksums.length);
-  value.writeUInt32BE(crc32c(value.subarray(4)), 0);
+  if (frame === undefined) {
+    value.set(checksums, CHUNK_HEADER_BYTES);
+    value.set(data, CHUNK_HEADER_BYTES + checksums.length);
+    value.writeUInt32BE(crc32c(value.subarray(4)), 0);
+    return value;
+  }
+  // The data was verified where it came in: its CRC follows from its checksums, and damage since then shows.
+  const beforeData = crc32c(value.subarray(4, CHUNK_HEADER_BYTES + checksums.length));
+  value.writeUInt32BE(combineChecksums(checksums, data.length, beforeData), 0);
   return value;
 }
 

@@ -5,7 +5,7 @@ import type { OpWriteBlock } from '../../common/transfer/messages.ts';
 import { type Packet, readPacket } from '../../common/transfer/packet.ts';
 import { HEARTBEAT_SEQNO, STAGE, STATUS } from '../../common/transfer/protocol.ts';
 import type { Wire } from '../../common/transfer/wire.ts';
-import type { Chunk, Replica } from '../store/block-store.ts';
+import { type Chunk, FRAME_HEAD_BYTES, type Replica } from '../store/block-store.ts';
 import { AckResponder } from './ack-responder.ts';
 import type { TransferContext } from './data-server.ts';
 import { Mirror, MirrorRefused } from './mirror.ts';
@@ -82,7 +82,7 @@ class BlockReceiver {
     try {
       while (!this.#lastReceived) {
         await this.#responder.room(this.#context.config['client.windowBytes']);
-        const packet = await readPacket(this.#wire, true, WRITER_SILENCE_MS);
+        const packet = await readPacket(this.#wire, true, WRITER_SILENCE_MS, this.#allocate);
         if (packet === undefined) break;
         // After a failure the rest is read only so that the ack before it gets through.
         if (!this.#failed) await this.#accept(packet);
@@ -117,13 +117,21 @@ class BlockReceiver {
     });
   }
 
+  /** Of the packet being received, with room for the store's header before it. */
+  #frame: Buffer | undefined;
+
+  readonly #allocate = (payloadBytes: number): Buffer => {
+    this.#frame = this.#context.packetBuffers.take(payloadBytes);
+    return this.#frame.subarray(FRAME_HEAD_BYTES);
+  };
+
   async #accept(packet: Packet): Promise<void> {
-    const { seqno, dataLength, checksums } = packet;
+    const { seqno, data, dataLength, checksums } = packet;
+    const frame = dataLength === 0 ? undefined : this.#frame;
     if (seqno === HEARTBEAT_SEQNO) {
       this.#mirror?.send([packet.head]);
       return;
     }
-    const data = this.#context.packetBuffers.join(packet.data, dataLength);
     const intact = () => verifyChecksums([data], dataLength, checksums);
     if (!intact()) {
       this.#failed = true;
@@ -134,9 +142,9 @@ class BlockReceiver {
     }
     this.#lastReceived = packet.last;
     // As it came: the next node checks the client's checksums.
-    this.#mirror?.send(dataLength === 0 ? [packet.head] : [packet.head, checksums, data]);
+    this.#mirror?.send(dataLength === 0 ? [packet.head] : [packet.head, packet.payload]);
     const downstream = this.#mirror?.replies(seqno);
-    const local = this.#store(packet, await this.#chunkOf(packet, data));
+    const local = this.#store(packet, await this.#chunkOf(packet, frame));
     this.#stored = Promise.all([this.#stored, local]).then(([before, status]) =>
       before === STATUS.SUCCESS ? status : before,
     );
@@ -146,7 +154,9 @@ class BlockReceiver {
       local,
       downstream,
       intact,
-      release: () => this.#context.packetBuffers.release(data),
+      release: () => {
+        if (frame !== undefined) this.#context.packetBuffers.release(frame);
+      },
     });
   }
 
@@ -177,8 +187,9 @@ class BlockReceiver {
   }
 
   /** What a packet adds to the store, from the first byte of a checksum on. Undefined when what lies there is not readable. */
-  async #chunkOf({ offsetInBlock, dataLength, checksums }: Packet, data: Buffer): Promise<Chunk | undefined> {
-    let chunk: Chunk = { offsetBytes: offsetInBlock, data, checksums };
+  async #chunkOf(packet: Packet, frame: Buffer | undefined): Promise<Chunk | undefined> {
+    const { offsetInBlock, data, dataLength, checksums } = packet;
+    let chunk: Chunk = { offsetBytes: offsetInBlock, data, checksums, frame };
     const inChunk = offsetInBlock % BYTES_PER_CHECKSUM;
     if (inChunk > 0 && dataLength > 0) {
       const tail = this.#tail?.data.length === inChunk ? this.#tail : await this.#readTail(offsetInBlock);

@@ -201,7 +201,7 @@ describe('the wire', () => {
     for (const byte of all) stream.write(Buffer.from([byte]));
     const packet = await reading;
     expect(packet).toMatchObject(header);
-    expect(Buffer.concat(packet!.data).equals(data)).toBe(true);
+    expect(packet!.data.equals(data)).toBe(true);
     expect(packet!.checksums.equals(checksums)).toBe(true);
     stream.end();
     expect(await readPacket(wire, true, 1_000)).toBeUndefined();

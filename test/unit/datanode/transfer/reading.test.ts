@@ -146,7 +146,7 @@ describe('reading', () => {
     const answer = blockOpResponse.decode(await wire.readDelimited(1_000));
     expect(answer.readOpChecksumInfo).toMatchObject({ checksum: { type: 0 }, chunkOffset: 512 });
     const packet = await readPacket(wire, false, 1_000);
-    expect(Buffer.concat(packet!.data).equals(DATA.subarray(512, 512 + packet!.dataLength))).toBe(true);
+    expect(packet!.data.equals(DATA.subarray(512, 512 + packet!.dataLength))).toBe(true);
     wire.destroy();
     node().store.damage(7, 1_100);
     const again = await connect();
