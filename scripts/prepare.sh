@@ -9,7 +9,8 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20
 # npm writes the hidden lock file last, so one older than package-lock.json means packages that are missing or out of date.
 if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   step "installing packages (about 400 MB unpacked)"
-  npm ci --no-fund --no-audit --loglevel=error
+  # Not `npm ci`: it refuses when a registry lacks the optional binaries of a platform that is not this one.
+  npm install --no-save --no-fund --no-audit --loglevel=error
   touch node_modules/.package-lock.json
 fi
 
