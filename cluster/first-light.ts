@@ -13,6 +13,7 @@ import { packageRoot } from '../common/package-root.ts';
 import { hasCode, QuarryError } from '../common/quarry-error.ts';
 import { systemSeams } from '../common/seams/system.ts';
 import { stopCluster } from './control.ts';
+import { untilSignal } from './until-signal.ts';
 import { type LaunchedCluster, launchCluster, type LaunchOptions } from './launch.ts';
 
 const DATE = '2017-05-01';
@@ -114,18 +115,6 @@ what to try, in another terminal (npx quarry works from this folder):
   npx quarry cluster kill dn2; npx quarry fs fsck /; npx quarry cluster restart dn2
   eval "$(npx quarry env)"; python3 examples/daily_sales.py --date 2017-05-02     (pip install 'pyspark-client==4.0.1' 'pandas<3' pyarrow)
 status page ${namenode.http ?? '-'}   jobs ${driver.http ?? '-'}`);
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const keepAlive = setInterval(() => undefined, 60_000);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        clearInterval(keepAlive);
-        resolve();
-      });
-    }
-  });
 }
 
 async function main(): Promise<void> {

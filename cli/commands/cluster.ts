@@ -3,6 +3,7 @@ import { isAlive, processesOf } from '../../cluster/cluster-files.ts';
 import { restartNode, signalNode, stopCluster } from '../../cluster/control.ts';
 import { launchCluster } from '../../cluster/launch.ts';
 import { namenodeStatus } from '../../cluster/readiness.ts';
+import { untilSignal } from '../../cluster/until-signal.ts';
 import { clusterDirectory, readClusterFile } from '../../common/cluster-file.ts';
 import { parseSettings } from '../../common/config.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
@@ -88,19 +89,6 @@ async function start(args: readonly string[]): Promise<number> {
   print('stopping');
   await stopCluster(directory);
   return 0;
-}
-
-/** Resolves at Ctrl-C or SIGTERM. */
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const keepAlive = setInterval(() => undefined, 60_000);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        clearInterval(keepAlive);
-        resolve();
-      });
-    }
-  });
 }
 
 async function status(args: readonly string[]): Promise<number> {
