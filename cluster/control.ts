@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClusterFile, readClusterFile } from '../common/cluster-file.ts';
+import { sweepMemoryCaches } from '../common/memory-caches.ts';
 import { QuarryError } from '../common/quarry-error.ts';
 import {
   isAlive,
@@ -33,6 +34,8 @@ export async function stopCluster(directory: string): Promise<void> {
         .map((process) => end(process.pid)),
     );
   }
+  // Killed executors could not clear theirs.
+  await sweepMemoryCaches();
   removeClusterFile(directory);
 }
 

@@ -49,7 +49,7 @@ export const start: StartRole = async (options, config, seams) => {
     shuffle,
     temporaryDirectory,
   });
-  const source = new FileRangeSource(environment.fileSystem, options.node);
+  const source = new FileRangeSource(environment.fileSystem);
   const sql = new SqlTaskRunner(environment, kernels, new ScanReader(cache, source, options.node));
   const runners = { sql, rdd: new RddTaskRunner(environment, sql) };
   const tasks = new TaskServer(environment, runners);
@@ -116,7 +116,7 @@ async function openEnvironment(
     directory,
     overflowDirectory: join(options.directory, 'cache-overflow'),
     capacityBytes,
-    source: new FileRangeSource(fileSystem, options.node),
+    source: new FileRangeSource(fileSystem),
   });
   await cache.open();
   const environment: ExecutorEnvironment = {

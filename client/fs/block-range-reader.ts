@@ -46,6 +46,11 @@ export class BlockRangeReader {
     return this.#endBytes - this.#offsetBytes;
   }
 
+  /** Host label of the node that the last buffer came from; undefined before the first. */
+  get servedBy(): string | undefined {
+    return this.#replica?.node.hostLabel;
+  }
+
   /** Opens the first replica, so that its bytes are on their way before they are asked for. */
   prefetch(): void {
     if (this.#opening !== undefined || this.#replica !== undefined) return;

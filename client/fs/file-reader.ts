@@ -11,6 +11,8 @@ export class FileReader {
   readonly status: FileStatus;
   /** Bytes that this reader gives in all. */
   readonly lengthBytes: number;
+  /** Host label of the node that the last buffer came from; undefined before the first. */
+  servedBy: string | undefined;
   readonly #ranges: BlockRangeReader[] = [];
 
   /** `endBytes` is cut to the file's length. */
@@ -35,7 +37,10 @@ export class FileReader {
       if (current === undefined) return undefined;
       if (current.leftBytes <= READ_AHEAD_BYTES) next?.prefetch();
       const data = await current.read();
-      if (data !== undefined) return data;
+      if (data !== undefined) {
+        this.servedBy = current.servedBy;
+        return data;
+      }
       this.#ranges.shift();
     }
   }

@@ -1,5 +1,5 @@
 import type { Expression } from '../plan/expression.ts';
-import { childrenOf } from '../plan/expression-tree.ts';
+import { childrenOf, expressionKey, isDeterministic } from '../plan/expression-tree.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { expressionsOf, inputsOf } from '../plan/plan-tree.ts';
 import type { ScanLeaf } from './task-sql.ts';
@@ -41,6 +41,28 @@ const WHOLE_INPUT = new Set(['monotonically_increasing_id', 'spark_partition_id'
 /** Whether a node's expressions can be computed part by part. */
 export function isRowWise(plan: LogicalPlan): boolean {
   return expressionsOf(plan).every((expression) => !needsWholeInput(expression));
+}
+
+/**
+ * The keys that all windows of a node are partitioned by: rows that are equal in them may be computed apart from all others.
+ * Undefined without any, and where something else in the node needs all rows.
+ */
+export function windowKeys(plan: LogicalPlan): readonly Expression[] | undefined {
+  const partitions: (readonly Expression[])[] = [];
+  const isDivisible = (expression: Expression): boolean => {
+    if (expression.kind === 'call' && WHOLE_INPUT.has(expression.name)) return false;
+    if (expression.kind === 'window') partitions.push(expression.partitionBy);
+    return childrenOf(expression).every(isDivisible);
+  };
+  if (!expressionsOf(plan).every(isDivisible)) return undefined;
+  const [first = [], ...others] = partitions;
+  const keys = first.filter(
+    (key) =>
+      key.kind !== 'literal' &&
+      isDeterministic(key) &&
+      others.every((keys) => keys.some((other) => expressionKey(other) === expressionKey(key))),
+  );
+  return keys.length === 0 ? undefined : keys;
 }
 
 function needsWholeInput(expression: Expression): boolean {

@@ -7,7 +7,7 @@ import { withInputs } from '../plan/plan-tree.ts';
 import { equiKeys, partitionExpression } from '../plan/partitioning.ts';
 import { splitAggregate } from '../plan/split-aggregate.ts';
 import type { StageOutput, StageSpec, TaskSpec } from '../schedule/job-graph.ts';
-import { inputBytes, isRowWise, scanBytes } from './plan-facts.ts';
+import { inputBytes, isRowWise, scanBytes, windowKeys } from './plan-facts.ts';
 import {
   type FragmentInput,
   PARTITION_COLUMN,
@@ -94,7 +94,8 @@ export class StagePlanner {
       case 'project':
       case 'filter': {
         const input = await this.#pipeline(plan.input);
-        return over(plan, isRowWise(plan) ? input : await this.#gather(input));
+        if (isRowWise(plan) || input.distribution.kind === 'single') return over(plan, input);
+        return over(plan, await this.#exchange(input, windowKeys(plan) ?? [], 'shuffle for window'));
       }
       case 'sample':
         return over(plan, await this.#pipeline(plan.input));
@@ -112,12 +113,29 @@ export class StagePlanner {
         return this.#limit(plan);
       case 'tail':
         return over(plan, await this.#gather(await this.#pipeline(plan.input)));
-      case 'set-operation': {
-        const inputs: LogicalPlan[] = [];
-        for (const input of plan.inputs) inputs.push((await this.#gather(await this.#pipeline(input))).plan);
-        return { plan: { ...plan, inputs }, distribution: SINGLE };
-      }
+      case 'set-operation':
+        return this.#setOperation(plan);
     }
+  }
+
+  async #setOperation(plan: Node<'set-operation'>): Promise<Pipeline> {
+    const inputs: Pipeline[] = [];
+    for (const input of plan.inputs) inputs.push(await this.#pipeline(input));
+    // Equal rows meet in one task; a union that keeps all of them keeps their order too, in one.
+    const isDivided =
+      !(plan.operation === 'union' && plan.all) &&
+      plan.output.length > 0 &&
+      inputs.some(({ distribution }) => distribution.kind !== 'single');
+    const met: Pipeline[] = [];
+    for (const input of inputs) {
+      met.push(
+        isDivided
+          ? await this.#exchange(input, columnsOf(input.plan), `shuffle for ${plan.operation}`)
+          : await this.#gather(input),
+      );
+    }
+    const distribution = isDivided ? met[0]!.distribution : SINGLE;
+    return { plan: { ...plan, inputs: met.map((input) => input.plan) }, distribution };
   }
 
   async #scan(scan: ScanLeaf): Promise<Pipeline> {

@@ -32,7 +32,8 @@ export class ArrowWriter {
 
   /** Errors: INTERNAL when the kernel's types are not those of the plan; their bytes would be read as something else. */
   checkTypes(result: DuckDBResult): void {
-    if (result.columnCount !== this.#columns.length) {
+    // A SELECT has a column at least: rows without any come with one that nobody asked for.
+    if (result.columnCount !== Math.max(1, this.#columns.length)) {
       throw new QuarryError(
         'INTERNAL',
         `the plan has ${this.#columns.length} columns, the kernel ${result.columnCount}`,

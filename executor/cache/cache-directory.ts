@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MEMORY_DIRECTORY, memoryCacheName, sweepMemoryCaches } from '../../common/memory-caches.ts';
 
-const TMPFS = '/dev/shm';
-const PREFIX = 'quarry-cache-';
 /** A container often has 64 MB of it: less than a few columns. */
 const TMPFS_BYTES_MIN = 256 * 1024 * 1024;
 
@@ -14,39 +13,18 @@ export async function chooseCacheDirectory(
 ): Promise<{ directory: string; capacityBytes: number }> {
   const onDisk = { directory: join(ownDirectory, 'cache'), capacityBytes };
   try {
-    await sweep();
-    const { bavail, bsize } = await statfs(TMPFS);
+    await sweepMemoryCaches();
+    const { bavail, bsize } = await statfs(MEMORY_DIRECTORY);
     const freeBytes = bavail * bsize;
     if (freeBytes < TMPFS_BYTES_MIN) return onDisk;
     const owner = createHash('sha256').update(ownDirectory).digest('hex').slice(0, 16);
     return {
-      directory: join(TMPFS, `${PREFIX}${process.pid}-${owner}`),
+      directory: join(MEMORY_DIRECTORY, memoryCacheName(process.pid, owner)),
       // Other executors of this host use it too.
       capacityBytes: Math.min(capacityBytes, Math.floor(freeBytes / 4)),
     };
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === undefined) throw thrown;
     return onDisk;
-  }
-}
-
-/** Takes away what killed executors have left: tmpfs is memory. */
-async function sweep(): Promise<void> {
-  for (const name of await readdir(TMPFS)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const pid = Number(name.slice(PREFIX.length).split('-')[0]);
-    if (Number.isInteger(pid) && pid > 0 && !isAlive(pid)) {
-      await rm(join(TMPFS, name), { recursive: true, force: true });
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    // Another user's process is alive as well.
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

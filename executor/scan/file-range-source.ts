@@ -6,16 +6,14 @@ import type { ByteRange } from '../../common/parquet/byte-ranges.ts';
 
 const LOCATED_FILES_MAX = 10_000;
 
-/** Ranges of the cluster's files, from the replica on this node where there is one. */
+/** Ranges of the cluster's files, each buffer with the node that really served it: a near replica may have failed. */
 export class FileRangeSource implements RangeSource {
   readonly #fileSystem: FileSystem;
-  readonly #node: string;
   /** By version: its blocks never change, and a reader asks again itself when replicas have moved. */
   readonly #located = new Map<string, Promise<LocatedFile>>();
 
-  constructor(fileSystem: FileSystem, node: string) {
+  constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem;
-    this.#node = node;
   }
 
   async read(
@@ -30,12 +28,10 @@ export class FileRangeSource implements RangeSource {
       const start = Math.max(range.startBytes, block.offsetBytes);
       const end = Math.min(range.endBytes, blockEnd);
       if (start >= end) continue;
-      const labels = block.locations.map((location) => location.hostLabel);
-      const node = labels.includes(this.#node) ? this.#node : (labels[0] ?? '');
       const reader = this.#fileSystem.openLocated(located, { offset: start, length: end - start });
       for await (const data of reader) {
         if (signal.aborted) throw new QuarryError('INTERRUPTED', 'the task was cancelled');
-        await take(data, node);
+        await take(data, reader.servedBy ?? '');
       }
     }
   }

@@ -104,7 +104,7 @@ export class Sources {
       if (!hasCode(error, 'FILE_NOT_FOUND')) throw error;
       throw analysisError(
         'PATH_NOT_FOUND',
-        `Path does not exist: ${node.paths.join(', ')}. (${error.message})`,
+        `Path does not exist: ${error.details['path'] ?? node.paths.join(', ')}.`,
       );
     }
   }

@@ -39,6 +39,18 @@ function starOf(
   );
 }
 
+function columnPattern(pattern: string, rule: NameRule): RegExp {
+  try {
+    return new RegExp(`^(?:${pattern})$`, rule.caseSensitive ? 'u' : 'iu');
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown;
+    throw analysisError(
+      'INVALID_REGEXP',
+      `The pattern ${quoted([pattern])} of column names is no regular expression: ${thrown.message}.`,
+    );
+  }
+}
+
 /** A select list with its stars and patterns as columns; stars inside `struct(*)` and the like too. */
 export function expandStars(
   columns: readonly UnresolvedExpression[],
@@ -48,7 +60,7 @@ export function expandStars(
   return columns.flatMap((column): UnresolvedExpression[] => {
     if (column.kind === 'star') return starOf(column, attributes, rule);
     if (column.kind === 'regex') {
-      const pattern = new RegExp(`^(?:${column.pattern})$`, rule.caseSensitive ? 'u' : 'iu');
+      const pattern = columnPattern(column.pattern, rule);
       return attributes.filter((each) => pattern.test(each.name)).map(named);
     }
     if (column.kind === 'alias' && column.input.kind === 'star') throw unsupported('An alias of a star');

@@ -1,5 +1,6 @@
 import { QuarryError } from '../../../common/quarry-error.ts';
 import type { Attribute, NamedExpression } from '../expression.ts';
+import { aggregatesOf } from '../expression-tree.ts';
 import type { LogicalPlan, PlanLeaf } from '../logical-plan.ts';
 import { columnName, renderExpression, renderOrder } from './render-expression.ts';
 
@@ -107,8 +108,10 @@ class FragmentRenderer {
     const keys = plan.groupBy.filter((key) => key.kind !== 'literal').map(renderExpression);
     // Constant keys do not divide rows, but unlike no key at all they give no row for no input.
     const constantOnly = plan.groupBy.length > 0 && keys.length === 0;
-    const groupBy =
-      keys.length > 0 ? ` GROUP BY ${keys.join(', ')}` : constantOnly ? ' HAVING count(*) > 0' : '';
+    // Nothing else says that there is one row when no aggregate of it is wanted.
+    const bare = !constantOnly && plan.columns.every(({ value }) => aggregatesOf(value).length === 0);
+    const whole = constantOnly ? ' HAVING count(*) > 0' : bare ? ' GROUP BY ()' : '';
+    const groupBy = keys.length > 0 ? ` GROUP BY ${keys.join(', ')}` : whole;
     return `SELECT ${projection(plan.columns)} FROM ${source} AS t${where}${groupBy}`;
   }
 
