@@ -7,13 +7,19 @@ const CACHE =
   process.env['QUARRY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'quarry');
 const PYTHON = join(process.env['QUARRY_FOREIGN_DIR'] ?? join(CACHE, 'foreign'), 'pyspark-4.0.1/bin/python');
 
-/** A script beside this file, run by the real client's Python; answers what it printed. Fails with its stderr. */
-export function runPython(script: string, args: readonly string[] = []): Promise<string> {
+/** The Python that the real client is installed for. Fails with what installs it. */
+export function clientPython(): string {
   if (!existsSync(PYTHON)) {
     throw new Error(`the real PySpark is not in ${PYTHON}: run scripts/foreign-pyspark.sh`);
   }
+  return PYTHON;
+}
+
+/** A script beside this file, run by the real client's Python; answers what it printed. Fails with its stderr. */
+export function runPython(script: string, args: readonly string[] = []): Promise<string> {
+  const python = clientPython();
   return new Promise((resolve, reject) => {
-    const child = spawn(PYTHON, [join(import.meta.dirname, 'scripts', script), ...args], {
+    const child = spawn(python, [join(import.meta.dirname, 'scripts', script), ...args], {
       // PySpark asks for its own session by this variable; a developer's must not leak in.
       env: { ...process.env, SPARK_REMOTE: '', PYTHONWARNINGS: 'ignore', PYTHONUNBUFFERED: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
