@@ -53,7 +53,8 @@ export class TaskChannel {
         if (bytes === 'end') this.#post({ kind: 'end', input });
         else {
           this.#room--;
-          this.#post({ kind: 'data', input, bytes }, ownBuffer(bytes));
+          const { bytes: given, buffer } = own(bytes);
+          this.#post({ kind: 'data', input, bytes: given }, [buffer]);
         }
       }
     } catch (thrown) {
@@ -106,7 +107,10 @@ export class TaskChannel {
   }
 }
 
-/** A buffer that is a view of a larger one cannot be given away; it is copied. */
-function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+/** Bytes that can be given away. A view of a larger buffer is copied first: sent as it is, all of that buffer would be copied with it. */
+function own(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly buffer: ArrayBuffer } {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) return { bytes, buffer };
+  const copy = Uint8Array.from(bytes);
+  return { bytes: copy, buffer: copy.buffer };
 }
