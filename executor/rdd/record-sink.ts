@@ -1,13 +1,11 @@
 import type { RddCombine, RddSink } from '../../common/rdd/rdd-task.ts';
 import { encodeKey, encodeValue } from '../../common/rdd/value-codec.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import { partitionOf } from './partition-of.ts';
+import { LineBatch, PartitionBatches } from './line-batch.ts';
 import type { Sandbox } from './sandbox.ts';
 import { pairOf } from './steps.ts';
 import type { ThreadChannel } from './thread-channel.ts';
 
-/** Characters of records in one message. */
-const BATCH_CHARS = 256 * 1024;
 /** Keys that a map task combines before it lets go of them: what is left to combine, the other side of the shuffle does. */
 const COMBINED_KEYS_MAX = 200_000;
 
@@ -81,7 +79,7 @@ function count(records: Iterable<unknown>): number {
 }
 
 function shuffle(records: Iterable<unknown>, sink: ShuffleSink, channel: ThreadChannel): number {
-  const batches = new PartitionBatches(sink.partitions, channel);
+  const batches = batchesFor(sink, channel);
   let sent = 0;
   for (const record of records) {
     switch (sink.by) {
@@ -110,7 +108,7 @@ function combineAndShuffle(
   combine: RddCombine,
   { sink, channel, sandbox }: { sink: ShuffleSink; channel: ThreadChannel; sandbox: Sandbox },
 ): number {
-  const batches = new PartitionBatches(sink.partitions, channel);
+  const batches = batchesFor(sink, channel);
   const call = combine.kind === 'reduce' ? sandbox.compile(combine.function) : undefined;
   const values = new Map<string, unknown>();
   let sent = 0;
@@ -133,60 +131,8 @@ function combineAndShuffle(
   return sent;
 }
 
-/** Collects lines and sends them together. */
-class LineBatch {
-  readonly #send: (lines: Uint8Array, rowCount: number) => void;
-  #lines: string[] = [];
-  #chars = 0;
-
-  constructor(send: (lines: Uint8Array, rowCount: number) => void) {
-    this.#send = send;
-  }
-
-  get chars(): number {
-    return this.#chars;
-  }
-
-  add(line: string): void {
-    this.#lines.push(line);
-    this.#chars += line.length + 1;
-    if (this.#chars >= BATCH_CHARS) this.flush();
-  }
-
-  flush(): void {
-    if (this.#lines.length === 0) return;
-    const rowCount = this.#lines.length;
-    this.#lines.push('');
-    // The encoder's buffer is its own, so that it can be given away.
-    const bytes = encoder.encode(this.#lines.join('\n'));
-    this.#lines = [];
-    this.#chars = 0;
-    this.#send(bytes, rowCount);
-  }
-}
-
-const encoder = new TextEncoder();
-
-class PartitionBatches {
-  readonly #batches: readonly LineBatch[];
-
-  constructor(partitions: number, channel: ThreadChannel) {
-    this.#batches = Array.from(
-      { length: partitions },
-      (_, partition) =>
-        new LineBatch((lines, rowCount) => channel.send({ kind: 'partition', partition, lines, rowCount })),
-    );
-  }
-
-  addKeyed(key: string, value: string): void {
-    this.add(partitionOf(key, this.#batches.length), key, value);
-  }
-
-  add(partition: number, key: string, value: string): void {
-    this.#batches[partition]!.add(`${key}\t${value}`);
-  }
-
-  flush(): void {
-    for (const batch of this.#batches) batch.flush();
-  }
+function batchesFor({ partitions }: ShuffleSink, channel: ThreadChannel): PartitionBatches {
+  return new PartitionBatches(partitions, (partition, lines, rowCount) =>
+    channel.send({ kind: 'partition', partition, lines, rowCount }),
+  );
 }

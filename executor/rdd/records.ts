@@ -69,16 +69,19 @@ export function* valuesOf(values: readonly string[], sandbox: Sandbox): Generato
   for (const value of values) yield decodeValue(value, sandbox.realm);
 }
 
-/** The records of one input of a shuffle, in the order of the map tasks. Each chunk is whole lines `key \t value`. */
+/** The records of one input of a shuffle, in the order of the map tasks. */
 export function* keyedTextsOf(channel: ThreadChannel, input: number): Generator<KeyedText> {
-  for (const chunk of chunksOf(channel, input)) {
-    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString();
-    let start = 0;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      // JSON texts hold neither: both are escaped in strings.
-      const tab = text.indexOf('\t', start);
-      yield { key: text.slice(start, tab), value: text.slice(tab + 1, end) };
-      start = end + 1;
-    }
+  for (const chunk of chunksOf(channel, input)) yield* keyedTextsIn(chunk);
+}
+
+/** `chunk` is whole lines `key \t value`. */
+export function* keyedTextsIn(chunk: Uint8Array): Generator<KeyedText> {
+  const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString();
+  let start = 0;
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
+    // JSON texts hold neither: both are escaped in strings.
+    const tab = text.indexOf('\t', start);
+    yield { key: text.slice(start, tab), value: text.slice(tab + 1, end) };
+    start = end + 1;
   }
 }

@@ -1,4 +1,5 @@
 import { open, type FileHandle, rm } from 'node:fs/promises';
+import { crc32c } from '../../common/checksum.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
 import type { ShuffleSegment, ShuffleStore } from '../shuffle/shuffle-store.ts';
@@ -12,6 +13,8 @@ interface Partition {
   readonly spilled: { readonly offsetBytes: number; readonly lengthBytes: number }[];
   lengthBytes: number;
   rowCount: number;
+  /** Of all its records, as they came: what the disk does to them afterwards is found out by the reader. */
+  crc32c: number;
 }
 
 /**
@@ -36,6 +39,7 @@ export class ShuffleOutput {
       spilled: [],
       lengthBytes: 0,
       rowCount: 0,
+      crc32c: 0,
     }));
   }
 
@@ -48,6 +52,7 @@ export class ShuffleOutput {
     target.buffered.push(lines);
     target.lengthBytes += lines.length;
     target.rowCount += rowCount;
+    target.crc32c = crc32c(lines, target.crc32c);
     this.#bufferedBytes += lines.length;
     if (this.#bufferedBytes >= BUFFERED_BYTES_MAX) await this.#spillAll();
   }
@@ -61,7 +66,7 @@ export class ShuffleOutput {
       for (const partition of this.#partitions) {
         const { lengthBytes, rowCount } = partition;
         await this.#writePartition(file, partition);
-        segments.push({ offsetBytes, lengthBytes, rowCount });
+        segments.push({ offsetBytes, lengthBytes, rowCount, crc32c: partition.crc32c });
         offsetBytes += lengthBytes;
       }
     } finally {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { crc32c } from '../../common/checksum.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
@@ -71,13 +72,22 @@ export class DiskShuffleStore implements ShuffleStore {
       const segment = segments[partition];
       return [segment?.offsetBytes ?? 0, segment?.lengthBytes ?? 0];
     });
-    const buffers: Buffer[] = ranges.map(([, length]) => Buffer.allocUnsafe(length));
     const all = Buffer.allocUnsafe(ranges.reduce((sum, [, length]) => sum + length, 0));
     await this.#read(read, ranges, async (piece, at) => {
       piece.copy(all, at);
     });
-    let at = 0;
-    for (const buffer of buffers) at += all.copy(buffer, 0, at, at + buffer.length);
+    let end = 0;
+    const buffers = ranges.map(([, length]) => all.subarray(end, (end += length)));
+    buffers.forEach((bytes, index) => {
+      const partition = wanted[index]!;
+      const expected = segments[partition]?.crc32c;
+      if (expected !== undefined && crc32c(bytes) !== expected) {
+        throw lost(
+          read,
+          new QuarryError('BLOCK_CORRUPT', `partition ${partition} of ${read.output.file} was changed`),
+        );
+      }
+    });
     return buffers;
   }
 
@@ -165,12 +175,7 @@ export class DiskShuffleStore implements ShuffleStore {
       return await work;
     } catch (cause) {
       if (cause instanceof QuarryError && cause.code === 'INTERRUPTED') throw cause;
-      const { executorId, mapPartition, attempt } = read.output;
-      throw new QuarryError(
-        'SHUFFLE_LOST',
-        `the output of map task ${mapPartition} of stage ${read.stage} cannot be read from ${executorId}: ${QuarryError.from(cause).message}`,
-        { cause, details: { executor: executorId, stage: read.stage, mapPartition, attempt } },
-      );
+      throw lost(read, cause);
     }
   }
 
@@ -194,6 +199,15 @@ export class DiskShuffleStore implements ShuffleStore {
   }
 }
 
+function lost({ output, stage }: ShuffleRead, cause: unknown): QuarryError {
+  const { executorId, mapPartition, attempt } = output;
+  return new QuarryError(
+    'SHUFFLE_LOST',
+    `the output of map task ${mapPartition} of stage ${stage} cannot be read from ${executorId}: ${QuarryError.from(cause).message}`,
+    { cause, details: { executor: executorId, stage, mapPartition, attempt } },
+  );
+}
+
 function directoryOf(jobId: string): string {
   return /^[A-Za-z0-9_-]{1,64}$/.test(jobId)
     ? jobId
@@ -201,7 +215,7 @@ function directoryOf(jobId: string): string {
 }
 
 function fileOf(id: TaskId): string {
-  return join(directoryOf(id.jobId), `s${id.stage}-m${id.partition}-a${id.attempt}.parquet`);
+  return join(directoryOf(id.jobId), `s${id.stage}-m${id.partition}-a${id.attempt}`);
 }
 
 /** What a reader of these partitions needs, and the whole of a small file. */

@@ -7,6 +7,8 @@ export interface ShuffleSegment {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
   readonly rowCount: number;
+  /** Of these bytes as they were made. Who writes a segment for `readSegments` gives it; the kernel reads by other ways. */
+  readonly crc32c?: number;
 }
 
 export interface ShuffleLayout {
@@ -42,8 +44,8 @@ export interface ShuffleStore {
   /** Forgets an attempt that failed. */
   discard(temporaryPath: string): Promise<void>;
   /**
-   * The bytes of each wanted partition's segment, in the order of `partitions`.
-   * Errors: SHUFFLE_LOST with details { executor, stage, mapPartition }.
+   * The bytes of each wanted partition's segment, in the order of `partitions`, checked against the segment's checksum.
+   * Errors: SHUFFLE_LOST with details { executor, stage, mapPartition, attempt }; also for a file that was cut or changed.
    */
   readSegments(read: ShuffleRead): Promise<Buffer[]>;
   /** Errors: SHUFFLE_LOST as above. */

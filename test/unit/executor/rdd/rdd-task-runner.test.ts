@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeValue } from '../../../../common/rdd/value-codec.ts';
 import type { RddFunction } from '../../../../proto/gen/quarry/RddFunction.ts';
@@ -300,6 +301,38 @@ describe('shuffles', () => {
     const inner = await join('inner', { kind: 'rows', limit: 1 });
     expect(inner.values).toEqual([[0, [`${'v'.repeat(60)}0`, 'zero']]]);
     expect((await join('full', { kind: 'count' })).outcome.result).toEqual({ count: 60_001 });
+  });
+
+  it.each([
+    ['changed', (bytes: Buffer) => bytes.fill(bytes[20]! ^ 1, 20, 21)],
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, -1)],
+  ])('say which map output was %s on disk, and go on with another attempt of it', async (_, damage) => {
+    const map = (attempt: number) =>
+      fixture.run(
+        over(
+          ['a', 'b', 'a'].map((key) => [key, 'a value']),
+          [],
+          { kind: 'shuffle', by: 'pair', partitions: 1, combine: undefined },
+        ),
+        { partition: 2, attempt },
+      );
+    const reduce = (output: unknown) =>
+      fixture.run(
+        { source: { kind: 'shuffle', stage: 4, merge: { kind: 'group' } }, steps: [], sink: rows },
+        { shuffles: [{ stage: 4, partitions: [0], outputs: [output] }] as unknown as ShuffleInput[] },
+      );
+    const { mapOutput } = (await map(1)).outcome;
+    const path = fixture.pathOf(mapOutput!);
+    await writeFile(path, damage(await readFile(path)));
+    await expect(reduce(mapOutput)).rejects.toMatchObject({
+      code: 'SHUFFLE_LOST',
+      reaction: 'recompute-input',
+      details: { executor: 'ex1', stage: 4, mapPartition: 2, attempt: 1 },
+    });
+    expect((await reduce((await map(2)).outcome.mapOutput)).values).toEqual([
+      ['a', ['a value', 'a value']],
+      ['b', ['a value']],
+    ]);
   });
 
   it('refuse records that have no key', async () => {

@@ -1,16 +1,18 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileSystem } from '../../../../client/fs/file-system.ts';
 import { rowsOfArrow } from '../../../../common/compute/arrow-rows.ts';
 import { resolveConfig } from '../../../../common/config.ts';
 import { silentLog } from '../../../../common/log.ts';
+import { SystemNet } from '../../../../common/seams/system-net.ts';
 import type { RddTask } from '../../../../common/rdd/rdd-task.ts';
 import { decodeValue } from '../../../../common/rdd/value-codec.ts';
 import { RddTaskRunner } from '../../../../executor/rdd/rdd-task-runner.ts';
-import type { ShuffleStore } from '../../../../executor/shuffle/shuffle-store.ts';
+import { DiskShuffleStore } from '../../../../executor/shuffle/disk-shuffle-store.ts';
+import { ShuffleClient } from '../../../../executor/shuffle/shuffle-client.ts';
 import type { TaskContext, TaskOutcome } from '../../../../executor/task/task-runner.ts';
-import type { MapOutput } from '../../../../proto/gen/quarry/MapOutput.ts';
+import type { MapOutputInput } from '../../../../proto/gen/quarry/MapOutput.ts';
 import type { ShuffleInput } from '../../../../proto/gen/quarry/ShuffleInput.ts';
 
 export interface RanTask {
@@ -19,22 +21,29 @@ export interface RanTask {
   readonly metrics: TaskContext['metrics'];
 }
 
-/** A runner over files in memory and a shuffle store on this disk. */
+/** A runner over files in memory and shuffle files on this disk. */
 export class TaskRunnerFixture {
   readonly files = new Map<string, Buffer>();
-  readonly outputs: MapOutput[] = [];
   readonly runner: RddTaskRunner;
+  readonly store: DiskShuffleStore;
   readonly #directory: string;
+  #runs = 0;
 
   private constructor(directory: string) {
     this.#directory = directory;
+    this.store = new DiskShuffleStore({
+      directory,
+      executorId: 'ex1',
+      address: () => 'here',
+      client: new ShuffleClient(new SystemNet()),
+    });
     this.runner = new RddTaskRunner(
       {
         node: 'dn1',
         executorId: 'ex1',
         config: resolveConfig({ 'executor.memoryLimitBytes': String(256 * 2 ** 20) }),
         fileSystem: memoryFileSystem(this.files),
-        shuffle: this.#shuffle(),
+        shuffle: this.store,
         temporaryDirectory: directory,
         log: silentLog(),
       },
@@ -46,6 +55,11 @@ export class TaskRunnerFixture {
     return new TaskRunnerFixture(await mkdtemp(join(tmpdir(), 'quarry-rdd-')));
   }
 
+  /** Where the bytes of a map output are. */
+  pathOf({ file }: MapOutputInput): string {
+    return join(this.#directory, file!);
+  }
+
   async close(): Promise<void> {
     await this.runner.close();
     await rm(this.#directory, { recursive: true });
@@ -53,7 +67,7 @@ export class TaskRunnerFixture {
 
   async run(
     task: RddTask,
-    options: { partition?: number; shuffles?: ShuffleInput[]; signal?: AbortSignal } = {},
+    options: { partition?: number; attempt?: number; shuffles?: ShuffleInput[]; signal?: AbortSignal } = {},
   ): Promise<RanTask> {
     const values: unknown[] = [];
     const metrics: TaskContext['metrics'] = {
@@ -68,7 +82,13 @@ export class TaskRunnerFixture {
     };
     const outcome = await this.runner.run({
       request: {
-        id: { jobId: 'job-1', stage: 0, partition: options.partition ?? 0, attempt: 0 },
+        // A job of its own: no run overwrites another's output.
+        id: {
+          jobId: `job-${this.#runs++}`,
+          stage: 0,
+          partition: options.partition ?? 0,
+          attempt: options.attempt ?? 0,
+        },
         work: 'rdd',
         rdd: Buffer.from(JSON.stringify(task)),
         shuffles: options.shuffles ?? [],
@@ -81,36 +101,6 @@ export class TaskRunnerFixture {
       },
     });
     return { values, outcome, metrics };
-  }
-
-  #shuffle(): ShuffleStore {
-    const pathOf = (name: string) => join(this.#directory, name);
-    let files = 0;
-    return {
-      temporaryPath: async () => pathOf(`output-${files++}`),
-      commit: async (id, path, layout) => ({
-        mapPartition: id.partition,
-        attempt: id.attempt,
-        executorId: 'ex1',
-        address: '',
-        file: path,
-        lengthBytes: (await readFile(path)).length,
-        rowCount: layout.rowCount,
-        tailOffsetBytes: layout.tailOffsetBytes,
-        segments: [...layout.segments],
-      }),
-      discard: (path) => rm(path, { force: true }),
-      readSegments: async ({ output, partitions, onBytes }) => {
-        const bytes = await readFile(output.file);
-        return partitions.map((partition) => {
-          const { offsetBytes, lengthBytes } = output.segments[partition]!;
-          onBytes?.(lengthBytes);
-          return bytes.subarray(offsetBytes, offsetBytes + lengthBytes);
-        });
-      },
-      openLocal: () => Promise.reject(new Error('not used')),
-      removeJob: () => Promise.resolve(),
-    };
   }
 }
 

@@ -224,7 +224,7 @@ describe('a shuffle', () => {
       code: 'SHUFFLE_LOST',
       details: { executor: 'ex1', stage: 0, mapPartition: 7, attempt: 0 },
     };
-    await expect(read({ file: 'job-1/s0-m9-a0.parquet' })).rejects.toMatchObject(lost);
+    await expect(read({ file: 'job-1/s0-m9-a0' })).rejects.toMatchObject(lost);
     await expect(read({ file: '../../etc/passwd' })).rejects.toMatchObject(lost);
     await expect(read({ address: '127.0.0.1:1' })).rejects.toMatchObject(lost);
     await expect(read({ lengthBytes: output.lengthBytes + 100 })).rejects.toMatchObject(lost);
