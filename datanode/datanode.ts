@@ -4,6 +4,7 @@ import type { RpcServer } from '../common/seams/rpc.ts';
 import type { DiskSpace } from '../common/seams/disk.ts';
 import type { Seams } from '../common/seams/seams.ts';
 import { blockPoolId } from '../common/transfer/protocol.ts';
+import type { Command } from '../proto/gen/quarry/Command.ts';
 import type { DatanodeInfoInput } from '../proto/gen/quarry/DatanodeInfo.ts';
 import type { RegisterReply } from '../proto/gen/quarry/RegisterReply.ts';
 import type { RegisterRequestInput } from '../proto/gen/quarry/RegisterRequest.ts';
@@ -88,8 +89,9 @@ export class Datanode {
     this.#reporter = new Reporter(seams, config, nodeId, this.#store, this.#namenode);
     this.#recovery = new ReplicaRecovery(this.#store, onReplica);
     const context = this.#orderContext();
-    this.#orders = new OrderRunner((command, signal) => runOrder(context, command, signal), seams.log);
     this.#session = new SessionLoop(seams, this.#host(), this.#namenode, this.#reporter);
+    const run = (command: Command, signal: AbortSignal) => runOrder(context, command, signal);
+    this.#orders = new OrderRunner(run, seams.log, () => this.#session.hurry());
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from '../../common/log.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Command } from '../../proto/gen/quarry/Command.ts';
@@ -13,6 +14,7 @@ export type RunOrder = (command: Command, signal: AbortSignal) => Promise<void>;
 export class OrderRunner {
   readonly #run: RunOrder;
   readonly #log: Logger;
+  readonly #onDone: () => void;
   readonly #running = new Set<number>();
   /** Of all sessions. */
   readonly #work = new Set<Promise<void>>();
@@ -22,9 +24,13 @@ export class OrderRunner {
   readonly #stop = new AbortController();
   #session = 0;
 
-  constructor(run: RunOrder, log: Logger) {
+  /** `onDone`: there is something to report. */
+  constructor(run: RunOrder, log: Logger, onDone: () => void = () => undefined) {
     this.#run = run;
+    this.#onDone = onDone;
     this.#log = log;
+    // Every order under way listens, and the namenode gives dozens of small ones at once.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Ids whose work has ended since the last call. A repeat of an order whose report was lost is reported again. */
@@ -75,6 +81,7 @@ export class OrderRunner {
           if (this.#finished.size <= FINISHED_MAX) break;
           this.#finished.delete(oldest);
         }
+        this.#onDone();
       });
     this.#work.add(work);
   }

@@ -11,6 +11,8 @@ import { VitalSigns } from './vital-signs.ts';
 
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 1_000;
+/** Outcomes of orders go to the namenode at once, which has the next orders, but in no more heartbeats than that. */
+const HURRIED_MS = 25;
 /** Between tries when the namenode refuses this datanode for good: someone has to act, and then it comes back by itself. */
 const REFUSED_RETRY_MS = 5_000;
 
@@ -38,6 +40,8 @@ export class SessionLoop {
   readonly #vitals: VitalSigns;
   session = 0;
   #isUnheard = false;
+  #isHurried = false;
+  #hurry = () => undefined as void;
 
   constructor(
     seams: Pick<Seams, 'clock' | 'random' | 'log'>,
@@ -50,6 +54,12 @@ export class SessionLoop {
     this.#namenode = namenode;
     this.#reporter = reporter;
     this.#vitals = new VitalSigns(seams.clock, () => host.probe());
+  }
+
+  /** The next heartbeat has something to say that the namenode waits for. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#hurry();
   }
 
   /**
@@ -123,10 +133,22 @@ export class SessionLoop {
   async #heartbeats(session: number, intervalMs: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const startMs = this.#seams.clock.monoMs();
+      this.#isHurried = false;
       await this.#heartbeat(session);
-      const restMs = Math.max(0, intervalMs - (this.#seams.clock.monoMs() - startMs));
-      await this.#vitals.sleep(restMs, signal);
+      const restOf = (ms: number) => Math.max(0, ms - (this.#seams.clock.monoMs() - startMs));
+      await this.#seams.clock.sleep(Math.min(restOf(intervalMs), restOf(HURRIED_MS)), signal);
+      await this.#restUnlessHurried(restOf(intervalMs), signal);
     }
+  }
+
+  async #restUnlessHurried(restMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isHurried || signal.aborted) return;
+    const resting = new AbortController();
+    this.#hurry = () => resting.abort();
+    signal.addEventListener('abort', this.#hurry, { once: true });
+    await this.#vitals.sleep(restMs, resting.signal);
+    signal.removeEventListener('abort', this.#hurry);
+    this.#hurry = () => undefined;
   }
 
   async #heartbeat(session: number): Promise<void> {

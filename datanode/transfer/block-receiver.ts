@@ -14,6 +14,8 @@ import { openReplica } from './replica-opening.ts';
 
 /** A writer says at least every few seconds that it lives; stock clients do so every 30 s. */
 const WRITER_SILENCE_MS = 60_000;
+/** A copy without its sender is given up within that time; later, another try may have taken its place. */
+const ABANDONED_COPY_MS = 30_000;
 /** After a failed ack the connection stays that long for the client to read it. */
 const FAILED_LINGER_MS = 2_000;
 
@@ -61,6 +63,7 @@ class BlockReceiver {
   #failed = false;
   #lastReceived = false;
   #announced = true;
+  #lastPacketMs: number;
   /** The bytes after the last full 512, when there are such: a packet that fills them up needs them. */
   #tail: Chunk | undefined;
 
@@ -70,6 +73,7 @@ class BlockReceiver {
     this.#blockId = replica.blockId;
     this.#stamp = replica.generationStamp;
     this.#mirror = mirror;
+    this.#lastPacketMs = context.seams.clock.monoMs();
     const ackTimeoutMs = context.config['client.ackTimeoutMs'];
     const times = { heartbeatMs: ackTimeoutMs / 4, stallMs: ackTimeoutMs * 5 };
     this.#responder = new AckResponder(wire, context.seams.clock, times, () => this.#stop());
@@ -84,13 +88,28 @@ class BlockReceiver {
         await this.#responder.room(this.#context.config['client.windowBytes']);
         const packet = await readPacket(this.#wire, true, WRITER_SILENCE_MS, this.#allocate);
         if (packet === undefined) break;
+        this.#lastPacketMs = this.#context.seams.clock.monoMs();
         // After a failure the rest is read only so that the ack before it gets through.
         if (!this.#failed) await this.#accept(packet);
       }
     } finally {
       if (!this.#lastReceived) this.#mirror?.close();
       await this.#responder.idle();
-      await this.#stored;
+      await this.#dropFailedCopy(await this.#stored);
+    }
+  }
+
+  /** It would be in the way of the next try. */
+  async #dropFailedCopy(status: number): Promise<void> {
+    if (this.#lastReceived && status === STATUS.SUCCESS) return;
+    const { store, seams } = this.#context;
+    if (seams.clock.monoMs() - this.#lastPacketMs > ABANDONED_COPY_MS) return;
+    const replica = store.replica(this.#blockId);
+    if (replica?.state !== 'TEMPORARY' || replica.generationStamp !== this.#stamp) return;
+    try {
+      await store.delete(this.#blockId, this.#stamp);
+    } catch (thrown) {
+      this.#warn('transfer.copy-left', QuarryError.from(thrown).message);
     }
   }
 

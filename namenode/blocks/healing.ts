@@ -1,6 +1,7 @@
 import { type Datanode, isHealthy, labelOf } from '../nodes/datanode-table.ts';
 import type { State } from '../state.ts';
 import { isGood } from './block-map.ts';
+import { copyCost } from './order-book.ts';
 import { choosePlacement } from './placement.ts';
 import { dropCorrupt, reviewBlock } from './review.ts';
 import { LAST_REPLICA } from './replication-queue.ts';
@@ -13,9 +14,13 @@ export function orderCopies(state: State, monoMs: number): void {
   for (const blockId of state.copies.expire(monoMs)) reviewBlock(state, blockId, monoMs);
   const streams = state.config['namenode.replicationStreamsPerNode'];
   const budget = new CopyBudget(state, streams);
-  for (const blockId of state.queue.take(budget.total)) {
-    if (budget.total === 0) return;
-    orderCopiesOf(state, blockId, budget, monoMs);
+  // Blocks whose copies are on the way are still in the queue and take nothing of the budget.
+  let lookAt = Math.min(state.queue.size, state.copies.size + Math.ceil(budget.total / copyCost(0)));
+  while (lookAt > 0 && budget.total > 0) {
+    const taken = state.queue.take(Math.min(lookAt, Math.ceil(budget.total)));
+    if (taken.length === 0) return;
+    lookAt -= taken.length;
+    for (const blockId of taken) if (budget.total > 0) orderCopiesOf(state, blockId, budget, monoMs);
   }
 }
 
@@ -60,7 +65,7 @@ function orderCopiesOf(state: State, blockId: number, budget: CopyBudget, monoMs
   // On a cluster without a spare node the damaged copy must make room first; it is worthless beside a good one.
   if (targets.length === 0) dropCorrupt(state, row, replicas);
   for (const target of targets) {
-    const source = budget.takeSource(sources, urgent);
+    const source = budget.takeSource(sources, urgent, copyCost(blocks.lengthBytes(row)));
     if (source === undefined) return;
     const node = nodes.byId(target.id);
     if (node === undefined) continue;
@@ -92,14 +97,15 @@ export function candidateOf(state: State, node: Datanode) {
   };
 }
 
-/** How many more copies each node may send. Blocks with one replica left may use twice as many streams. */
+/** How many more streams each node may use for copies. Blocks with one replica left may use twice as many streams. */
 class CopyBudget {
   readonly #free = new Map<string, number>();
   readonly #extra: number;
 
   constructor(state: State, streams: number) {
     this.#extra = streams;
-    for (const node of state.nodes.healthy) this.#free.set(node.id, streams - state.orders.copiesOf(node.id));
+    for (const node of state.nodes.healthy)
+      this.#free.set(node.id, streams - state.orders.copyLoadOf(node.id));
   }
 
   get total(): number {
@@ -108,11 +114,11 @@ class CopyBudget {
     return total;
   }
 
-  takeSource(sources: readonly Datanode[], urgent: boolean): Datanode | undefined {
+  takeSource(sources: readonly Datanode[], urgent: boolean, cost: number): Datanode | undefined {
     const floor = urgent ? -this.#extra : 0;
     const best = sources.reduce((most, node) => (this.#of(node) > this.#of(most) ? node : most));
     if (this.#of(best) <= floor) return undefined;
-    this.#free.set(best.id, this.#of(best) - 1);
+    this.#free.set(best.id, this.#of(best) - cost);
     return best;
   }
 

@@ -9,6 +9,14 @@ export interface Order {
 
 /** Ids of one epoch: 2^32 of them, below 2^53 for the first two million starts. */
 const IDS_PER_EPOCH = 2 ** 32;
+/** A copy of that many bytes takes one stream, a smaller one its share of it, but at least an eighth for its fixed costs. */
+const STREAM_BYTES = 16 * 1024 * 1024;
+const STREAM_SHARE_MIN = 1 / 8;
+
+/** What a copy of so many bytes takes of a node's streams. */
+export function copyCost(lengthBytes: number): number {
+  return Math.min(1, Math.max(STREAM_SHARE_MIN, lengthBytes / STREAM_BYTES));
+}
 
 export class OrderBook {
   readonly #byNode = new Map<string, Map<number, Order>>();
@@ -71,5 +79,13 @@ export class OrderBook {
   /** Copies the node is sending. */
   copiesOf(nodeId: string): number {
     return this.of(nodeId).filter((order) => order.command.copy != null).length;
+  }
+
+  /** What they take of its streams. */
+  copyLoadOf(nodeId: string): number {
+    let load = 0;
+    for (const { command } of this.of(nodeId))
+      if (command.copy != null) load += copyCost(Number(command.copy.block?.lengthBytes ?? 0));
+    return load;
   }
 }

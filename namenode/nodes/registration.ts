@@ -5,7 +5,7 @@ import type { HeartbeatReplyInput } from '../../proto/gen/quarry/HeartbeatReply.
 import type { HeartbeatRequest } from '../../proto/gen/quarry/HeartbeatRequest.ts';
 import type { RegisterReplyInput } from '../../proto/gen/quarry/RegisterReply.ts';
 import type { RegisterRequest } from '../../proto/gen/quarry/RegisterRequest.ts';
-import { copyOrderEnded } from '../blocks/healing.ts';
+import { copyOrderEnded, orderCopies } from '../blocks/healing.ts';
 import type { Order } from '../blocks/order-book.ts';
 import { nodeOf } from '../blocks/reports.ts';
 import { reviewBlock } from '../blocks/review.ts';
@@ -71,13 +71,19 @@ export function heartbeat(state: State, tx: Transaction, request: HeartbeatReque
   node.usedBytes = request.usedBytes;
   node.blockCount = request.blockCount;
   node.activeStreams = request.activeStreams;
+  let hasRoom = false;
   for (const id of request.doneCommands) {
     const order = state.orders.done(node.id, id);
     if (order?.command.copy?.block) {
+      hasRoom = true;
       copyOrderEnded(state, Number(order.command.copy.block.blockId), id, monoMs);
     }
   }
-  if (!state.safeMode.on) orderDeletions(state, node, monoMs);
+  if (!state.safeMode.on) {
+    orderDeletions(state, node, monoMs);
+    // The next copies go out with this answer, not after the interval.
+    if (hasRoom) orderCopies(state, monoMs);
+  }
   return {
     epoch: state.epoch,
     txid: state.durableTxid,
@@ -94,6 +100,7 @@ export function declareDead(state: State, node: Datanode, monoMs: number): void 
   node.reported = false;
   forgetOrders(state, node, monoMs);
   dropReplicas(state, node, monoMs);
+  state.lastReplicationMonoMs = Number.NEGATIVE_INFINITY;
 }
 
 /** Orders that were not carried out in time: deletions are given again, copies by the replication queue. */
