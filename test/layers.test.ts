@@ -15,8 +15,7 @@ const LAYERS: Record<string, readonly string[]> = {
   driver: ['client/fs', 'common'],
   cluster: ['client', 'client/fs', 'common'],
   cli: ['client', 'client/fs', 'cluster', 'common'],
-  web: ['common'],
-  bench: ['client', 'client/fs', 'cluster', 'common', 'datanode'],
+  bench: ['client', 'client/fs', 'cluster', 'common', 'datanode', 'executor'],
   examples: ['client'],
   scripts: ['common'],
 };
