@@ -32,21 +32,12 @@ export class NodeProcess {
     mkdirSync(dirname(this.#log), { recursive: true });
     const log = openSync(this.#log, 'a');
     const nodeOptions = [...NODE_OPTIONS, ...(NODE_OPTIONS_OF[role] ?? [])];
-    this.#child = spawn(
-      process.execPath,
-      [
-        ...NODE_OPTIONS,
-        ...(NODE_OPTIONS_OF[role] ?? []),
-        ...(role === 'datanode' ? (process.env['XOPT'] ?? '').split(' ').filter(Boolean) : []),
-        join(packageRoot, 'dist', role, 'main.js'),
-      ],
-      {
-        // A group of its own: Ctrl-C in the terminal is for the launcher, which stops the roles in order.
-        detached: true,
-        stdio: ['ignore', log, log, 'ipc'],
-        env: { ...process.env, NODE_NO_WARNINGS: '1' },
-      },
-    );
+    this.#child = spawn(process.execPath, [...nodeOptions, join(packageRoot, 'dist', role, 'main.js')], {
+      // A group of its own: Ctrl-C in the terminal is for the launcher, which stops the roles in order.
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    });
     closeSync(log);
     const disconnected = new Promise<void>((resolve) => this.#child.once('disconnect', () => resolve()));
     const exited = new Promise<string>((resolve) =>
