@@ -1,3 +1,6 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { globSync } from 'tinyglobby';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../client/fs/file-system.ts';
 import { QuarrySession } from '../../client/session.ts';
@@ -27,6 +30,23 @@ afterAll(async () => {
   await session?.stop();
   await cluster?.stop();
 });
+
+/** Waits for a map output of this stage, changes a byte of it and answers its name. */
+async function damageMapOutput(stage: number): Promise<string> {
+  const known = new Set(globSync(`**/shuffle/*/s${stage}-m*`, { cwd: cluster.directory }));
+  for (;;) {
+    const names = globSync(`**/shuffle/*/s${stage}-m*`, { cwd: cluster.directory });
+    const fresh = names.find((name) => !known.has(name) && !name.includes('.tmp'));
+    if (fresh !== undefined) {
+      const path = join(cluster.directory, fresh);
+      const bytes = await readFile(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      await writeFile(path, bytes);
+      return fresh;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
 
 describe('RDDs on a cluster', () => {
   it('read every line of a file of several blocks once', async () => {
@@ -118,6 +138,29 @@ describe('RDDs on a cluster', () => {
       code: 'INTERRUPTED',
     });
     expect(await session.rdd.parallelize([1, 2]).collect()).toEqual([1, 2]);
+  });
+
+  it('make shuffled records again that the disk has changed', async () => {
+    const pairs = session.rdd.parallelize(
+      Array.from({ length: 300 }, (_, index) => [index % 30, `left ${index}`] as const),
+      3,
+    );
+    // Its other side takes two seconds: time to damage what this side has written already.
+    const slow = session.rdd.parallelize([3, 4], 1).map((key) => {
+      const untilMs = Date.now() + 1_000;
+      while (Date.now() < untilMs);
+      return [key, 'right'] as const;
+    });
+    const joined = pairs.join(slow).sortBy(([key, [left]]) => [key, left]);
+    const expected = await joined.collect();
+    expect(expected).toHaveLength(20);
+    const running = joined.collect();
+    expect(await damageMapOutput(0)).toMatch(/s0-m\d-a0$/);
+    expect(await running).toEqual(expected);
+    const api = `${cluster.file().driver.http}/api/jobs`;
+    const [{ jobId }] = (await (await fetch(api)).json()) as [{ jobId: string }];
+    const job = (await (await fetch(`${api}/${jobId}`)).json()) as { events: { event: string }[] };
+    expect(job.events.map(({ event }) => event)).toContain('shuffle.lost');
   });
 
   it('finish with the same rows when an executor dies under them', async () => {
