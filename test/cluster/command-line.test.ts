@@ -169,7 +169,7 @@ describe('bad input', () => {
       code: 2,
       stderr: 'quarry fs chown is not there yet\n',
     });
-    expect((await run('bench')).code).toBe(2);
+    expect((await run('cluster', 'add-node')).code).toBe(2);
     expect((await run('nonsense')).code).toBe(2);
   });
 });
