@@ -111,7 +111,7 @@ describe('a namenode that is killed', () => {
     const work = Promise.all(
       Array.from({ length: 8 }, async (_, worker) => {
         for (let i = 0; writing; i++) {
-          const path = `/work/${worker}/${i}`;
+          const path = `/jobs/${worker}/${i}`;
           await fs.mkdir(path, { parents: true });
           acknowledged.push(path);
           if (i % 5 === 4) {
@@ -119,8 +119,8 @@ describe('a namenode that is killed', () => {
             acknowledged[acknowledged.indexOf(path)] = `${path}-moved`;
           }
           if (i % 7 === 6) {
-            await fs.writeFile(`/work/${worker}/file-${i}`, Buffer.from(path));
-            acknowledged.push(`/work/${worker}/file-${i}`);
+            await fs.writeFile(`/jobs/${worker}/file-${i}`, Buffer.from(path));
+            acknowledged.push(`/jobs/${worker}/file-${i}`);
           }
         }
       }),
@@ -138,7 +138,7 @@ describe('a namenode that is killed', () => {
     for (const path of acknowledged) if (!(await fs.exists(path))) lost.push(path);
     expect(lost).toEqual([]);
     const file = acknowledged.find((path) => path.includes('file-'))!;
-    expect((await fs.readFile(file)).toString()).toContain('/work/');
+    expect((await fs.readFile(file)).toString()).toContain('/jobs/');
   });
 });
 
