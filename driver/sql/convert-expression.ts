@@ -176,6 +176,17 @@ export class ExpressionConverter {
         return { kind: 'subquery', mode: 'scalar', plan: this.queries.query(node), values: [] };
       case 'subscript':
         return { kind: 'extract', input: this.one(node.child('this')), key: this.one(node.child('index')) };
+      case 'array_func': {
+        const items = node.children('expressions').map(this.convert);
+        // The parser takes `list[0]` for a list of another dialect: here it is an item of a column with that name.
+        return node.flag('use_list_keyword') && items.length === 1
+          ? {
+              kind: 'extract',
+              input: { kind: 'attribute', parts: ['list'], planId: undefined },
+              key: items[0]!,
+            }
+          : callOf('array', ...items);
+      }
       case 'lambda':
         return {
           kind: 'lambda',

@@ -107,10 +107,7 @@ function trimCall(node: Ast, convert: Convert): UnresolvedExpression {
   const value = convert(node.child('this'));
   const characters = node.maybeChild('characters');
   if (characters === undefined) return callOf(name, value);
-  // Without FROM the parser reads trim(value, characters) the other way round.
-  return node.flag('sql_standard_syntax')
-    ? callOf(name, value, convert(characters))
-    : callOf(name, convert(characters), value);
+  return callOf(name, convert(characters), value);
 }
 
 function countCall(node: Ast, convert: Convert): UnresolvedExpression {

@@ -75,6 +75,11 @@ function renderApproximatePercentile(args: readonly string[], call: RenderedCall
   return `quantile_disc(${args[0]}, ${literalText(call.args[1]) ?? args[1]})`;
 }
 
+/** A separator that is missing or null is none. */
+function joinedText(args: readonly string[], call: RenderedCall): string {
+  return `string_agg(${args[0]}, ${literalText(call.args[1]) === undefined ? "''" : args[1]})`;
+}
+
 function isPresent(value: Expression): Expression {
   return { kind: 'call', name: 'isnotnull', args: [value], type: BOOLEAN, nullable: false };
 }
@@ -139,8 +144,10 @@ export const aggregates = new FunctionFamily()
   .aggregate('avg mean try_avg', 'numeric', averageType, renderAverage)
   .aggregate('min', 'any', firstType, 'min($1)')
   .aggregate('max', 'any', firstType, 'max($1)')
-  .special('first first_value', picked('first'))
-  .special('last last_value', picked('last'))
+  .special('first', picked('first'))
+  .special('first_value', { ...picked('first'), display: ([value]) => `first_value(${value})` })
+  .special('last', picked('last'))
+  .special('last_value', { ...picked('last'), display: ([value]) => `last_value(${value})` })
   .special('any_value', { ...picked('first'), display: ([value]) => `any_value(${value})` })
   .special('collect_list array_agg', collected('collect_list', 'list('))
   .special('collect_set', collected('collect_set', 'list(DISTINCT '))
@@ -194,7 +201,12 @@ export const aggregates = new FunctionFamily()
   .aggregate('bit_or', 'integral', firstType, 'bit_or($1)')
   .aggregate('bit_xor', 'integral', firstType, 'bit_xor($1)')
   .aggregate('product', 'double', DOUBLE, 'product($1)')
-  .aggregate('string_agg listagg', 'string string?', { kind: 'string' }, `string_agg($1, $2)`)
+  .aggregate('string_agg', 'string string?', { kind: 'string' }, joinedText, {
+    display: ([a, b]) => `string_agg(${a}, ${b ?? 'NULL'})`,
+  })
+  .aggregate('listagg', 'string string?', { kind: 'string' }, joinedText, {
+    display: ([a, b]) => `listagg(${a}, ${b ?? 'NULL'})`,
+  })
   .special('grouping', {
     kind: 'aggregate',
     bind: (args) => ({

@@ -4,6 +4,7 @@ import type { SparkType } from '../spark-type.ts';
 import { BOOLEAN, INTEGER, LONG, NULL, STRING, arrayOf, commonType } from '../types/coercion.ts';
 import { duckdbType, quoteIdentifier } from '../types/duckdb-type.ts';
 import { sqlTypeName } from '../types/simple-string.ts';
+import { ZERO_INDEX, insertedAt } from './array-insert.ts';
 import {
   FunctionFamily,
   bindOnce,
@@ -41,11 +42,6 @@ const OUT_OF_BOUNDS = raise(
 const OUT_OF_BOUNDS_ELEMENT = raise(
   'INVALID_ARRAY_INDEX_IN_ELEMENT_AT',
   'The index is out of bounds of the array. Use `try_element_at` to tolerate accessing element at invalid index and return NULL instead.',
-  '22003',
-);
-const ZERO_INDEX = raise(
-  'INVALID_INDEX_OF_ZERO',
-  'The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).',
   '22003',
 );
 
@@ -120,6 +116,8 @@ const keepFirst = (list: string): string =>
     list,
     `list_filter(_l, lambda _x, _i: list_position(_l, _x) IS NOT DISTINCT FROM CAST(_i AS INTEGER))`,
   );
+
+const holdsNull = (list: string): string => `len(list_filter(${list}, lambda _x: _x IS NULL)) > 0`;
 
 export const collections = new FunctionFamily()
   .add('$field', 'any any', NULL, ([struct], call) => `${struct}.${fieldName(call.args[1])}`, { exact: true })
@@ -285,8 +283,10 @@ export const collections = new FunctionFamily()
   })
   .special('arrays_overlap', {
     kind: 'scalar',
-    bind: bindArrays('arrays_overlap', () => BOOLEAN),
-    render: ([a, b]) => `list_has_any(${a}, ${b})`,
+    bind: (args) => ({ ...bindArrays('arrays_overlap', () => BOOLEAN)(args), nullable: true }),
+    // Without a common value, a null might have been one.
+    render: ([a, b]) =>
+      `CASE WHEN list_has_any(${a}, ${b}) THEN true WHEN ${a} IS NULL OR ${b} IS NULL THEN NULL WHEN len(${a}) > 0 AND len(${b}) > 0 AND (${holdsNull(a!)} OR ${holdsNull(b!)}) THEN NULL ELSE false END`,
   })
   .add('array_distinct', 'array', firstType, ([list]) => keepFirst(list!))
   .add(
@@ -380,7 +380,6 @@ export const collections = new FunctionFamily()
   .add(
     'array_insert',
     'array int any',
-    firstType,
-    ([list, position, value]) =>
-      `list_concat(list_slice(${list}, 1, ${position} - 1), [${value}], list_slice(${list}, ${position}, len(${list})))`,
+    (args) => arrayOf(elementOf(args), true),
+    ([list, position, value]) => insertedAt(list!, position!, value!),
   );

@@ -106,6 +106,18 @@ const MONTHS_BETWEEN = (a: string, b: string): string =>
   `CASE WHEN day(${a}) = day(${b}) OR (CAST(${a} AS DATE) = last_day(CAST(${a} AS DATE)) AND CAST(${b} AS DATE) = last_day(CAST(${b} AS DATE))) THEN CAST((year(${a}) - year(${b})) * 12 + month(${a}) - month(${b}) AS DOUBLE) ELSE (year(${a}) - year(${b})) * 12 + month(${a}) - month(${b}) + ((day(${a}) - day(${b})) * 86400 + (epoch(CAST(${a} AS TIMESTAMP)) - epoch(CAST(CAST(${a} AS DATE) AS TIMESTAMP))) - (epoch(CAST(${b} AS TIMESTAMP)) - epoch(CAST(CAST(${b} AS DATE) AS TIMESTAMP)))) / 2678400.0 END`;
 
 /** The last day of a month stays inside the month it is moved to, and no more: DuckDB's rule is Spark's. */
+const unixName = (name: string) => (n: readonly string[]) =>
+  `${name}(${n[0] ?? 'current_timestamp()'}, ${n[1] ?? 'yyyy-MM-dd HH:mm:ss'})`;
+
+function unixTimestamp([value, pattern]: readonly string[], call: RenderedCall): string {
+  if (value === undefined) return 'CAST(floor(epoch(now())) AS BIGINT)';
+  if (call.args[0]!.type.kind !== 'string') {
+    return `CAST(floor(epoch(CAST(${value} AS TIMESTAMPTZ))) AS BIGINT)`;
+  }
+  const format = pattern === undefined ? "'%Y-%m-%d %H:%M:%S'" : readPattern(call.args[1]);
+  return `CAST(floor(epoch(CAST(try_strptime(${value}, ${format}) AS TIMESTAMPTZ))) AS BIGINT)`;
+}
+
 const family = new FunctionFamily()
   .add('$same', 'any', DATE, '$1', { exact: true })
   .add('current_date curdate', '', DATE, 'current_date', {
@@ -181,21 +193,8 @@ const family = new FunctionFamily()
       `strftime(CAST(to_timestamp(CAST(${value} AS DOUBLE)) AS TIMESTAMP), ${call.args[1] === undefined ? "'%Y-%m-%d %H:%M:%S'" : patternOf(call.args[1])})`,
     { display: (n) => `from_unixtime(${n[0]}, ${n[1] ?? 'yyyy-MM-dd HH:mm:ss'})` },
   )
-  .add(
-    'unix_timestamp to_unix_timestamp',
-    'any? string?',
-    LONG,
-    ([value, pattern], call) => {
-      if (value === undefined) return 'CAST(floor(epoch(now())) AS BIGINT)';
-      const type = call.args[0]!.type;
-      if (type.kind === 'string') {
-        const format = pattern === undefined ? "'%Y-%m-%d %H:%M:%S'" : readPattern(call.args[1]);
-        return `CAST(floor(epoch(CAST(try_strptime(${value}, ${format}) AS TIMESTAMPTZ))) AS BIGINT)`;
-      }
-      return `CAST(floor(epoch(CAST(${value} AS TIMESTAMPTZ))) AS BIGINT)`;
-    },
-    { display: (n) => `unix_timestamp(${n[0] ?? 'current_timestamp()'}, ${n[1] ?? 'yyyy-MM-dd HH:mm:ss'})` },
-  )
+  .add('unix_timestamp', 'any? string?', LONG, unixTimestamp, { display: unixName('unix_timestamp') })
+  .add('to_unix_timestamp', 'any? string?', LONG, unixTimestamp, { display: unixName('to_unix_timestamp') })
   .add(
     'date_trunc',
     'string temporal',

@@ -65,10 +65,14 @@ function shift(symbol: '<<' | '>>') {
 const shiftType = ([value]: readonly Expression[]): SparkType =>
   value!.type.kind === 'long' ? LONG : INTEGER;
 
+const SIGN = `CASE WHEN isnan($1) THEN 'nan'::DOUBLE ELSE sign($1) END`;
+
 export const math = new FunctionFamily()
   .add('abs', 'numeric', firstType, 'abs($1)')
-  .add('sign signum', 'double', DOUBLE, 'sign($1)')
-  .add('ceil ceiling', 'numeric', wholeType, 'ceil($1)', { display: upperName('CEIL') })
+  .add('sign', 'double', DOUBLE, SIGN)
+  .add('signum', 'double', DOUBLE, SIGN, { display: upperName('SIGNUM') })
+  .add('ceil', 'numeric', wholeType, 'ceil($1)', { display: upperName('CEIL') })
+  .add('ceiling', 'numeric', wholeType, 'ceil($1)')
   .add('floor', 'numeric', wholeType, 'floor($1)', { display: upperName('FLOOR') })
   .add('round', 'numeric int?', roundType, rounded('round'), { display: roundName('round') })
   .add('bround', 'numeric int?', roundType, rounded('round_even'), { display: roundName('bround') })

@@ -308,7 +308,7 @@ export const operators: FunctionFamily = new FunctionFamily()
     ...integralDivision('//', 'div', '$try_div'),
     render: (args, call) => renderRemainder('//', args, call, 'NULL'),
   })
-  .add('negative', 'any', numeric, '(-$1)', { display: ([a]) => `(- ${a})` })
+  .add('negative', 'any', numeric, '(-$1)', { display: ([a]) => `negative(${a})` })
   .add('positive', 'numeric', numeric, '$1', { display: ([a]) => `(+ ${a})` })
   .special('==', comparison('==', '='))
   .special('=', comparison('==', '='))

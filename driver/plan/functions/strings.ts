@@ -95,12 +95,15 @@ function renderSplit([text, pattern, limit]: readonly string[], call: RenderedCa
     literal && source !== ''
       ? `string_split(${text}, ${quoteText(source.replaceAll(/\\(.)/g, '$1'))})`
       : `string_split_regex(${text}, ${pattern})`;
-  if (limit === undefined || count <= 0 || !literal) return all;
-  const separator = quoteText(source.replaceAll(/\\(.)/g, '$1'));
+  if (limit === undefined || count <= 0) return all;
+  const separators = `regexp_extract_all(${text}, ${pattern})`;
+  const lengths = (list: string) =>
+    `list_sum(list_transform(${list}[1:${count - 1}], lambda _x: length(_x)))`;
+  const rest = `substring(${text}, CAST(coalesce(${lengths('_p')}, 0) + coalesce(${lengths(separators)}, 0) + 1 AS BIGINT))`;
   return bindOnce(
     '_p',
     all,
-    `CASE WHEN len(_p) <= ${count} THEN _p ELSE list_append(_p[1:${count - 1}], array_to_string(_p[${count}:], ${separator})) END`,
+    `CASE WHEN len(_p) <= ${count} THEN _p ELSE list_append(_p[1:${count - 1}], ${rest}) END`,
   );
 }
 
@@ -112,6 +115,26 @@ function renderSubstringIndex([text, separator, count]: readonly string[]): stri
 /** Only the first letter of each word, words being parted by blanks alone. */
 function renderInitcap([text]: readonly string[]): string {
   return `array_to_string(list_transform(string_split(lower(${text}), ' '), lambda _w: upper(left(_w, 1)) || substring(_w, 2)), ' ')`;
+}
+
+/** With two arguments the characters come first, unlike in btrim. */
+function trimmed(kernel: 'trim' | 'ltrim' | 'rtrim') {
+  return ([first, text]: readonly string[]): string =>
+    text === undefined ? `${kernel}(${first}, ' ')` : `${kernel}(${text}, ${first})`;
+}
+
+const trimName = (name: string, side: string) => (n: readonly string[]) =>
+  n.length === 1 ? `${name}(${n[0]})` : `TRIM(${side} ${n[0]} FROM ${n[1]})`;
+
+const substringName = (name: string) => (names: readonly string[]) =>
+  `${name}(${[names[0], names[1], names[2] ?? '2147483647'].join(', ')})`;
+
+const locateName = (name: string) => (n: readonly string[]) => `${name}(${n[0]}, ${n[1]}, ${n[2] ?? '1'})`;
+
+function renderLocate([part, text, start]: readonly string[]): string {
+  if (start === undefined) return `instr(${text}, ${part})`;
+  const found = `instr(substring(${text}, ${start}), ${part})`;
+  return `CASE WHEN ${start} <= 0 THEN 0 WHEN ${found} = 0 THEN 0 ELSE ${found} + ${start} - 1 END`;
 }
 
 function renderSha2([value]: readonly string[], call: RenderedCall): string {
@@ -133,25 +156,14 @@ export const strings = new FunctionFamily()
   .add('bit_length', 'text', INTEGER, (args, call) =>
     isBinary(call) ? `octet_length(${args[0]}) * 8` : `strlen(${args[0]}) * 8`,
   )
-  .add('substring substr', 'text int int?', textOrBinary, renderSubstring, {
-    display: (names) => `substring(${[names[0], names[1], names[2] ?? '2147483647'].join(', ')})`,
-  })
+  .add('substring', 'text int int?', textOrBinary, renderSubstring, { display: substringName('substring') })
+  .add('substr', 'text int int?', textOrBinary, renderSubstring, { display: substringName('substr') })
   .add('left', 'string int', STRING, 'left($1, greatest($2, 0))')
   .add('right', 'string int', STRING, 'right($1, greatest($2, 0))')
-  .add(
-    'trim',
-    'string string?',
-    STRING,
-    (args) => `trim(${args.join(', ')}${args[1] === undefined ? ", ' '" : ''})`,
-    { display: (n) => (n.length === 1 ? `trim(${n[0]})` : `TRIM(BOTH ${n[1]} FROM ${n[0]})`) },
-  )
+  .add('trim', 'string string?', STRING, trimmed('trim'), { display: trimName('trim', 'BOTH') })
   .add('btrim', 'string string?', STRING, (args) => `trim(${args[0]}, ${args[1] ?? "' '"})`)
-  .add('ltrim', 'string string?', STRING, (args) => `ltrim(${args[0]}, ${args[1] ?? "' '"})`, {
-    display: (n) => (n.length === 1 ? `ltrim(${n[0]})` : `TRIM(LEADING ${n[1]} FROM ${n[0]})`),
-  })
-  .add('rtrim', 'string string?', STRING, (args) => `rtrim(${args[0]}, ${args[1] ?? "' '"})`, {
-    display: (n) => (n.length === 1 ? `rtrim(${n[0]})` : `TRIM(TRAILING ${n[1]} FROM ${n[0]})`),
-  })
+  .add('ltrim', 'string string?', STRING, trimmed('ltrim'), { display: trimName('ltrim', 'LEADING') })
+  .add('rtrim', 'string string?', STRING, trimmed('rtrim'), { display: trimName('rtrim', 'TRAILING') })
   .special('concat', concat)
   .special('||', { ...concat, display: ([a, b]) => `concat(${a}, ${b})` })
   .add(
@@ -219,16 +231,8 @@ export const strings = new FunctionFamily()
   )
   .add('translate', 'string string string', STRING, 'translate($1, $2, $3)')
   .add('instr', 'string string', INTEGER, 'instr($1, $2)')
-  .add(
-    'locate position charindex',
-    'string string int?',
-    INTEGER,
-    ([part, text, start]) => {
-      if (start === undefined) return `instr(${text}, ${part})`;
-      return `CASE WHEN ${start} <= 0 THEN 0 WHEN instr(substring(${text}, ${start}), ${part}) = 0 THEN 0 ELSE instr(substring(${text}, ${start}), ${part}) + ${start} - 1 END`;
-    },
-    { display: (n) => `locate(${n[0]}, ${n[1]}, ${n[2] ?? '1'})` },
-  )
+  .add('locate charindex', 'string string int?', INTEGER, renderLocate, { display: locateName('locate') })
+  .add('position', 'string string int?', INTEGER, renderLocate, { display: locateName('position') })
   .add('lpad', 'string int string?', STRING, padded('lpad'), {
     display: (n) => `lpad(${n[0]}, ${n[1]}, ${n[2] ?? ' '})`,
   })
@@ -251,7 +255,11 @@ export const strings = new FunctionFamily()
   .add('initcap', 'string', STRING, renderInitcap)
   .add('ascii', 'string', INTEGER, `CASE WHEN $1 = '' THEN 0 ELSE unicode($1) END`)
   .add('chr char', 'long', STRING, `CASE WHEN $1 < 0 THEN '' ELSE chr(CAST($1 % 256 AS INTEGER)) END`)
-  .add('levenshtein', 'string string', INTEGER, 'levenshtein($1, $2)')
+  .add('levenshtein', 'string string int?', INTEGER, ([a, b, most]) =>
+    most === undefined
+      ? `levenshtein(${a}, ${b})`
+      : `CASE WHEN levenshtein(${a}, ${b}) <= ${most} THEN levenshtein(${a}, ${b}) WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN -1 END`,
+  )
   .add('hex', 'any', STRING, (args, call) => {
     const kind = call.args[0]!.type.kind;
     return kind === 'string' || kind === 'binary' ? `hex(${args[0]})` : `hex(CAST(${args[0]} AS BIGINT))`;
@@ -278,7 +286,7 @@ export const strings = new FunctionFamily()
     'string string int int?',
     STRING,
     ([text, part, from, length]) =>
-      `left(${text}, ${from} - 1) || ${part} || substring(${text}, ${from} + ${length ?? `length(${part})`})`,
+      `left(${text}, ${from} - 1) || ${part} || substring(${text}, ${from} + ${length === undefined ? `length(${part})` : `CASE WHEN ${length} < 0 THEN length(${part}) ELSE ${length} END`})`,
     { display: (n) => `overlay(${n[0]}, ${n[1]}, ${n[2]}, ${n[3] ?? '-1'})` },
   )
   .add(
@@ -290,5 +298,10 @@ export const strings = new FunctionFamily()
   .add('format_string printf', 'string ...any', STRING, (args) => `printf(${args.join(', ')})`)
   .add('get_json_object', 'string string', STRING, `json_extract_string($1, $2)`, { nullable: 'always' })
   .add('json_array_length', 'string', INTEGER, 'json_array_length($1)', { nullable: 'always' })
-  .add('url_encode', 'string', STRING, `replace(url_encode($1), '%20', '+')`)
+  .add(
+    'url_encode',
+    'string',
+    STRING,
+    `replace(replace(replace(url_encode($1), '%20', '+'), '~', '%7E'), '%2A', '*')`,
+  )
   .add('url_decode', 'string', STRING, `url_decode(replace($1, '+', '%20'))`);
