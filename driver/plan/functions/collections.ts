@@ -381,5 +381,6 @@ export const collections = new FunctionFamily()
     'array_insert',
     'array int any',
     (args) => arrayOf(elementOf(args), true),
-    ([list, position, value]) => insertedAt(list!, position!, value!),
+    ([list, position, value], call) =>
+      insertedAt(list!, position!, `CAST(${value} AS ${duckdbType(elementOf(call.args))})`),
   );

@@ -139,6 +139,11 @@ export const conditionals = new FunctionFamily()
   )
   .add('typeof', 'any', STRING, (_, call) => `'${typeofText(call.args[0]!.type)}'`, { nullable: 'never' })
   .add('monotonically_increasing_id', '', LONG, 'row_number() OVER () - 1', { nullable: 'never' })
+  .add('current_catalog', '', STRING, `'spark_catalog'`, { nullable: 'never' })
+  .add('current_database current_schema', '', STRING, `'default'`, {
+    nullable: 'never',
+    display: () => 'current_schema()',
+  })
   .add('uuid', '', STRING, 'CAST(uuid() AS VARCHAR)', { nullable: 'never' });
 
 function typeofText(type: SparkType): string {

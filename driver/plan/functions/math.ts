@@ -62,6 +62,13 @@ function shift(symbol: '<<' | '>>') {
   };
 }
 
+function shiftUnsigned([value, by]: readonly string[], call: RenderedCall): string {
+  const bits = call.type.kind === 'long' ? 64 : 32;
+  const amount = `(((${by} % ${bits}) + ${bits}) % ${bits})`;
+  const unsigned = `(CAST(${value} AS HUGEINT) + ${2n ** BigInt(bits)}::HUGEINT)`;
+  return `CASE WHEN ${value} >= 0 OR ${amount} = 0 THEN ${value} >> ${amount} ELSE ${unsigned} // CAST(power(2, ${amount}) AS HUGEINT) END`;
+}
+
 const shiftType = ([value]: readonly Expression[]): SparkType =>
   value!.type.kind === 'long' ? LONG : INTEGER;
 
@@ -157,6 +164,15 @@ export const math = new FunctionFamily()
   .add('getbit bit_get', 'long int', { kind: 'byte' }, '($1 >> $2) & 1')
   .add('shiftleft <<', 'integral int', shiftType, shift('<<'))
   .add('shiftright >>', 'integral int', shiftType, shift('>>'))
+  .add('shiftrightunsigned >>>', 'integral int', shiftType, shiftUnsigned)
+  .add('try_mod', 'same same', firstType, 'CASE WHEN $2 <> 0 THEN $1 % $2 END', { nullable: 'always' })
+  .add('bitmap_bit_position', 'long', LONG, 'CASE WHEN $1 > 0 THEN ($1 - 1) % 32768 ELSE (-$1) % 32768 END')
+  .add(
+    'bitmap_bucket_number',
+    'long',
+    LONG,
+    'CASE WHEN $1 > 0 THEN 1 + ($1 - 1) // 32768 ELSE -((-$1) // 32768) END',
+  )
   .add(
     'width_bucket',
     'double double double long',

@@ -221,6 +221,17 @@ export const strings = new FunctionFamily()
     { display: (n) => `regexp_replace(${n[0]}, ${n[1]}, ${n[2]}, ${n[3] ?? '1'})` },
   )
   .add('regexp_count', 'string string', INTEGER, 'len(regexp_extract_all($1, $2))')
+  .add(
+    'regexp_instr',
+    'string string int?',
+    INTEGER,
+    'CASE WHEN regexp_matches($1, $2) THEN length(string_split_regex($1, $2)[1]) + 1 WHEN $1 IS NOT NULL AND $2 IS NOT NULL THEN 0 END',
+    { display: (n) => `regexp_instr(${n[0]}, ${n[1]}, ${n[2] ?? '0'})` },
+  )
+  // A string of the kernel is UTF-8 always.
+  .add('is_valid_utf8', 'string', BOOLEAN, 'CASE WHEN $1 IS NOT NULL THEN true END')
+  .add('make_valid_utf8 validate_utf8 try_validate_utf8', 'string', STRING, '$1')
+  .add('try_url_decode', 'string', STRING, `try(url_decode(replace($1, '+', '%20')))`, { nullable: 'always' })
   .add('regexp_substr', 'string string', STRING, `nullif(regexp_extract($1, $2), '')`, { nullable: 'always' })
   .add(
     'replace',
