@@ -211,7 +211,6 @@ beforeAll(async () => {
     const stored = await run('fs', 'put', join(directory, `${file}.parquet`), `/data/${file}.parquet`);
     expect(stored).toMatchObject({ code: 0, stderr: '' });
   }
-  expect(await run('fs', 'mkdir', '-p', '/data/nothing')).toMatchObject({ code: 0, stderr: '' });
   session = await QuarrySession.connect({ cluster: cluster.directory });
 });
 
