@@ -12,6 +12,7 @@ trap cleanup EXIT
 mkdir -p "$DIR"
 FRESH=1 ./hdfs/start.sh >&2
 quarry cluster start --ports auto --detach >&2
+namenode=$(quarry cluster status --json | node -e 'let t = ""; process.stdin.on("data", (d) => (t += d)).on("end", () => console.log(JSON.parse(t).namenode.grpc))')
 value() { awk -v m="$1" '$1 ~ m {print $2; exit}'; }
 ratios="$dir/ratios"; : >"$ratios"
 compare() { # metric quarry hdfs
@@ -25,7 +26,7 @@ for round in $(seq 1 "$rounds"); do
   h=$(SIZE_MB=$size N=1 ./hdfs/bench_read.sh | value read); q=$(npx tsx fs.ts --cluster "$QUARRY_CLUSTER" --mode read --size "$size" --runs 1 | value read)
   compare read_mib_s "$q" "$h"
   h=$(MODE=rpc THREADS=64 FILES=${FILES:-100000} N=1 OPS=create ./hdfs/bench_nn.sh | value create)
-  q=$(npx tsx namenode-ops.ts --cluster "$QUARRY_CLUSTER" --threads 64 --count "${FILES:-100000}" --ops create | value create)
+  q=$(npx tsx namenode-ops.ts --address "$namenode" --threads 64 --count "${FILES:-100000}" --ops create | value create)
   compare create_ops_s "$q" "$h"
 done
 sort "$ratios" | awk '{ v[$1] = v[$1] " " $2 } END { for (m in v) print m v[m] }' | while read -r metric list; do

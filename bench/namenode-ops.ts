@@ -1,5 +1,5 @@
 // Metadata operations of one namenode process through its gRPC door, a fixed number of calls in flight.
-//   node --import tsx bench/namenode-ops.ts [--threads 64] [--count 20000] [--address host:port]
+//   node --import tsx bench/namenode-ops.ts [--threads 64] [--count 20000] [--address host:port] [--ops create,stat]
 // Prints `metric value unit`. Without an address it starts a namenode of its own from dist/ in a temporary directory.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -17,10 +17,12 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '64' },
     count: { type: 'string', default: '20000' },
     address: { type: 'string', default: '' },
+    ops: { type: 'string', default: 'mkdirs,create,stat,open,rename,delete' },
   },
 });
 const threads = Number(values.threads);
 const count = Number(values.count);
+const ops = new Set(values.ops.split(','));
 const FILES_PER_DIRECTORY = 1_000;
 
 interface Started {
@@ -76,7 +78,9 @@ const { username } = userInfo();
 let callId = 0;
 const caller = () => ({ clientId, callId: ++callId, user: username, clientName: 'bench', hostLabel: '' });
 const options = { timeoutMs: 60_000 };
-const fileOf = (i: number) => `/bench/d${Math.floor(i / FILES_PER_DIRECTORY)}/f${i}`;
+/** Another run on the same cluster finds other names. */
+const root = `/bench-${clientId.toString('hex').slice(0, 8)}`;
+const fileOf = (i: number) => `${root}/d${Math.floor(i / FILES_PER_DIRECTORY)}/f${i}`;
 
 /** CPU time of the namenode so far, in 10 ms ticks: what a figure costs where a busy machine hides it. */
 async function cpuTicks(): Promise<number> {
@@ -88,6 +92,7 @@ async function cpuTicks(): Promise<number> {
 
 /** Runs `operation` for 0..count-1 with `threads` calls in flight. */
 async function measure(name: string, operation: (i: number) => Promise<unknown>): Promise<void> {
+  if (!ops.has(name)) return;
   let next = 0;
   const [ticks, own] = [await cpuTicks(), process.cpuUsage()];
   const started = performance.now();
@@ -120,7 +125,7 @@ try {
     client.call(
       address,
       service.Mkdirs,
-      { caller: caller(), path: `/dirs/d${i % 100}/x${i}`, createParents: true },
+      { caller: caller(), path: `${root}/dirs/d${i % 100}/x${i}`, createParents: true },
       options,
     ),
   );
