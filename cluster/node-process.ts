@@ -13,7 +13,7 @@ export interface ReadyProcess {
 }
 
 /** A small young generation keeps an idle daemon's heap from growing to what nobody uses. */
-const NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=16', '--enable-source-maps'];
+const NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=16'];
 /** Nodes run several to a core: a collector with threads of its own takes from them more than it gives to its process. */
 const NODE_OPTIONS_OF: Readonly<Partial<Record<Role, readonly string[]>>> = {
   datanode: ['--single-threaded-gc'],
