@@ -70,7 +70,7 @@ export class SimWorld {
     node.process = process;
     this.note('start', name);
     try {
-      await node.boot(this.seams(process, node.disk));
+      await Promise.race([node.boot(this.seams(process, node.disk)), process.ended]);
     } catch (thrown) {
       this.note('start failed', `${name}: ${String(thrown)}`);
       if (process.isAlive()) this.crash(name);
