@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 rounds=${1:-3}; size=${SIZE_MB:-512}
-dir=$(mktemp -d); export QUARRY_CLUSTER="$dir/quarry" DIR="$dir/hdfs"
+# A base port of its own: on a fixed one the figures could be those of an HDFS that another run left behind.
+dir=$(mktemp -d); export QUARRY_CLUSTER="$dir/quarry" DIR="$dir/hdfs" PORT=$((20000 + RANDOM % 10000))
 quarry() { node ../bin/quarry "$@"; }
 cleanup() { quarry cluster stop >/dev/null 2>&1 || true; ./hdfs/stop.sh >/dev/null 2>&1 || true; rm -rf "$dir"; }
 trap cleanup EXIT
