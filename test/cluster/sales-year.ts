@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { cacheDirectory } from '../cache-directory.ts';
 
 /** The year of sales that scripts/fetch-sales-year.sh puts into the cache. */
 export function salesYear(): { transactions: string; products: string } {
-  const cache =
-    process.env['QUARRY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'quarry');
-  const directory = join(cache, 'sales-2017');
+  const directory = join(cacheDirectory, 'sales-2017');
   if (!existsSync(join(directory, 'transactions.parquet'))) {
     throw new Error('the year of sales is not there: bash scripts/fetch-sales-year.sh');
   }

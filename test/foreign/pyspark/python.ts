@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheDirectory } from '../../cache-directory.ts';
 
-const CACHE =
-  process.env['QUARRY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'quarry');
-const PYTHON = join(process.env['QUARRY_FOREIGN_DIR'] ?? join(CACHE, 'foreign'), 'pyspark-4.0.1/bin/python');
+const PYTHON = join(
+  process.env['QUARRY_FOREIGN_DIR'] ?? join(cacheDirectory, 'foreign'),
+  'pyspark-4.0.1/bin/python',
+);
 
 /** The Python that the real client is installed for. Fails with what installs it. */
 export function clientPython(): string {
