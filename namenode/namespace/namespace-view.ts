@@ -18,6 +18,34 @@ export interface CommittedSnapshot {
 }
 
 /**
+ * A snapshot and those who read from it. Closing an abstract-level snapshot refuses every later read through it, also of those
+ * who hold a reference, so it is closed only when it is no longer the newest and its last reader has left.
+ */
+class SharedSnapshot {
+  readonly snapshot: Snapshot;
+  #readers = 0;
+  #retired = false;
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot;
+  }
+
+  join(): void {
+    this.#readers++;
+  }
+
+  async leave(): Promise<void> {
+    this.#readers--;
+    if (this.#retired && this.#readers === 0) await this.snapshot.close();
+  }
+
+  async retire(): Promise<void> {
+    this.#retired = true;
+    if (this.#readers === 0) await this.snapshot.close();
+  }
+}
+
+/**
  * The namespace in its two states. `pending` is what mutators read: the committed state under the batch in flight under the
  * batch that collects. `committed` is what readers see: a LevelDB snapshot taken when the last batch became durable, so no
  * answer ever shows what a power cut could take back.
@@ -32,12 +60,12 @@ export class NamespaceView {
   readonly #cache: RecordCache;
   #collecting = new Map<string, Edit>();
   #inFlight: Map<string, Edit> | undefined;
-  #snapshot: Snapshot;
+  #newest: SharedSnapshot;
 
   constructor(db: LevelStore, cacheEntriesMax: number) {
     this.#db = db;
     this.#cache = new RecordCache(cacheEntriesMax);
-    this.#snapshot = db.snapshot();
+    this.#newest = new SharedSnapshot(db.snapshot());
   }
 
   merge(edits: Edits): void {
@@ -61,15 +89,16 @@ export class NamespaceView {
     assert(this.#inFlight !== undefined, 'a batch was in flight');
     for (const [key, edit] of this.#inFlight) this.#cache.update(key, edit.record);
     this.#inFlight = undefined;
-    const old = this.#snapshot;
-    this.#snapshot = this.#db.snapshot();
-    void old.close();
+    const old = this.#newest;
+    this.#newest = new SharedSnapshot(this.#db.snapshot());
+    void old.retire();
   }
 
   snapshot(): CommittedSnapshot {
-    const snapshot = this.#db.status === 'open' ? this.#snapshot : undefined;
-    assert(snapshot !== undefined, 'the database is open');
-    snapshot.ref();
+    assert(this.#db.status === 'open', 'the database is open');
+    const shared = this.#newest;
+    const { snapshot } = shared;
+    shared.join();
     const db = this.#db;
     return {
       async entries(range, limit) {
@@ -81,14 +110,12 @@ export class NamespaceView {
         const value = db.getSync(bytes, { snapshot });
         return value === undefined ? undefined : decodeValue(table, bytes, value);
       },
-      release: async () => {
-        snapshot.unref();
-      },
+      release: () => shared.leave(),
     };
   }
 
   async close(): Promise<void> {
-    await this.#snapshot.close();
+    await this.#newest.retire();
   }
 
   #getPending<R>(table: Table<R>, key: string): R | undefined {
@@ -98,7 +125,7 @@ export class NamespaceView {
   }
 
   #getCommitted<R>(table: Table<R>, key: string): R | undefined {
-    return this.#read(table, key, this.#inFlight?.has(key) ? this.#snapshot : undefined);
+    return this.#read(table, key, this.#inFlight?.has(key) ? this.#newest.snapshot : undefined);
   }
 
   #read<R>(table: Table<R>, key: string, snapshot: Snapshot | undefined): R | undefined {
