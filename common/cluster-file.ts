@@ -20,6 +20,8 @@ export interface ClusterFile {
   }[];
   readonly executors: readonly { readonly id: string; readonly node: string; readonly pid: number }[];
   readonly driver: { readonly pid: number; readonly connect: string; readonly http?: string };
+  /** Of a pipeline: log, views, agent, landing, workflow, web. */
+  readonly services?: readonly { readonly name: string; readonly pid: number; readonly address?: string }[];
 }
 
 /** The cluster's directory: what `--cluster` or QUARRY_CLUSTER say, else ~/.quarry. */

@@ -66,6 +66,21 @@ export const ERROR_CODES = {
   NO_EXECUTORS: { status: status.UNAVAILABLE, reaction: 'retry' },
   SESSION_NOT_FOUND: { status: status.NOT_FOUND, reaction: 'give-up' },
   OPERATION_NOT_FOUND: { status: status.NOT_FOUND, reaction: 'give-up' },
+  // log, streams, views
+  TOPIC_NOT_FOUND: { status: status.NOT_FOUND, reaction: 'give-up' },
+  OFFSET_OUT_OF_RANGE: { status: status.OUT_OF_RANGE, reaction: 'give-up' },
+  LOG_UNAVAILABLE: { status: status.UNAVAILABLE, reaction: 'retry' },
+  FENCED: { status: status.ABORTED, reaction: 'give-up' },
+  CHECKPOINT_MISMATCH: { status: status.FAILED_PRECONDITION, reaction: 'give-up' },
+  STREAM_ACTIVE: { status: status.ALREADY_EXISTS, reaction: 'give-up' },
+  VIEW_UNAVAILABLE: { status: status.UNAVAILABLE, reaction: 'retry' },
+  TABLES_UNAVAILABLE: { status: status.UNAVAILABLE, reaction: 'retry' },
+  TABLE_EXISTS: { status: status.ALREADY_EXISTS, reaction: 'give-up' },
+  // workflow
+  DAG_INVALID: { status: status.INVALID_ARGUMENT, reaction: 'give-up' },
+  DAG_NOT_FOUND: { status: status.NOT_FOUND, reaction: 'give-up' },
+  TASK_FAILED: { status: status.ABORTED, reaction: 'retry' },
+  SENSOR_TIMEOUT: { status: status.DEADLINE_EXCEEDED, reaction: 'give-up' },
   // transport
   PEER_UNREACHABLE: { status: status.UNAVAILABLE, reaction: 'retry' },
   DEADLINE: { status: status.DEADLINE_EXCEEDED, reaction: 'retry' },

@@ -20,6 +20,8 @@ export interface RoleOptions {
   readonly node: string;
   /** Path of the datanode's Unix socket, or ''. */
   readonly unixSocket: string;
+  /** What a service is told besides the configuration, by name: URLs of others, topics, globs. Each service's start.ts lists its own. */
+  readonly service?: Readonly<Record<string, string>>;
 }
 
 export interface RunningRole {

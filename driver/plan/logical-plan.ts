@@ -10,6 +10,14 @@ export interface ScanFile {
   readonly partitionValues: readonly (string | null)[];
 }
 
+/** `from` is inclusive, `until` exclusive. */
+export interface LogScanRange {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  readonly until: number;
+}
+
 export type JoinType = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'cross';
 
 /**
@@ -47,6 +55,41 @@ export type LogicalPlan =
       readonly partitions: number | undefined;
     }
   | { readonly kind: 'one-row'; readonly output: readonly Attribute[] }
+  /** A source that grows. The stream engine replaces it, batch by batch, with a leaf over the batch's part of it. */
+  | {
+      readonly kind: 'stream-source';
+      readonly output: readonly Attribute[];
+      /** Lower case: kafka, quarry-log, rate, or a file format with `path` among the options. */
+      readonly format: string;
+      readonly options: Readonly<Record<string, string>>;
+      /** What the user gave with `schema(...)`; files have no other. */
+      readonly userSchema: StructType | undefined;
+    }
+  /** Records of a log. `output` is Kafka's: key, value, topic, partition, offset, timestamp, timestampType; pruned like a scan's. */
+  | {
+      readonly kind: 'log-scan';
+      readonly output: readonly Attribute[];
+      /** kafka://HOST:PORT,... or quarry-log://HOST:PORT */
+      readonly url: string;
+      readonly ranges: readonly LogScanRange[];
+    }
+  /** `column` of `input` is the event time; rows later than `delayMs` behind the highest before them in their partition are late. */
+  | {
+      readonly kind: 'watermark';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly columnId: number;
+      readonly delayMs: number;
+    }
+  /** dropDuplicates: the first row of each value of `keyIds` goes through. */
+  | {
+      readonly kind: 'deduplicate';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly keyIds: readonly number[];
+      /** dropDuplicatesWithinWatermark: a key is forgotten when its event time plus the delay is behind the watermark. */
+      readonly withinWatermark: boolean;
+    }
   /** Made by the stage planner alone: the output of another stage. */
   | { readonly kind: 'exchange-read'; readonly output: readonly Attribute[]; readonly exchangeId: number }
   | {
@@ -119,5 +162,5 @@ export type LogicalPlan =
 
 export type PlanLeaf = Extract<
   LogicalPlan,
-  { kind: 'scan' | 'local' | 'range' | 'one-row' | 'exchange-read' }
+  { kind: 'scan' | 'local' | 'range' | 'one-row' | 'exchange-read' | 'stream-source' | 'log-scan' }
 >;
