@@ -1,15 +1,12 @@
-import { loadService } from '../../common/rpc/services.ts';
+import { Protocol } from '../../common/rpc/protocol.ts';
 import type { SparkConnectServiceDefinition } from '../../proto/gen/spark/connect/SparkConnectService.ts';
 
 let loaded: SparkConnectServiceDefinition | undefined;
 
-/** Spark Connect's methods as a client calls them. Parsed on first use. */
+/** Spark Connect's methods as a client calls them. Read on first use. */
 export function connectService(): SparkConnectServiceDefinition {
-  loaded ??= loadService(
-    'spark',
-    'spark/connect/base.proto',
+  loaded ??= Protocol.load('spark/connect/base', String).service(
     'spark.connect.SparkConnectService',
-    String,
   ) as unknown as SparkConnectServiceDefinition;
   return loaded;
 }

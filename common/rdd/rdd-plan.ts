@@ -1,24 +1,19 @@
-import { join } from 'node:path';
-import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import type { RddPlan, RddPlanInput } from '../../proto/gen/quarry/RddPlan.ts';
-import { packageRoot } from '../package-root.ts';
 import { QuarryError } from '../quarry-error.ts';
+import { Protocol } from '../rpc/protocol.ts';
 
 export const RDD_PLAN_VERSION = 1;
 
 /** The type of the google.protobuf.Any that carries an RddPlan. */
 export const RDD_PLAN_TYPE_URL = 'type.googleapis.com/quarry.RddPlan';
 
-let loaded: MessageTypeDefinition<RddPlanInput, RddPlan> | undefined;
+type Definition = Pick<MessageTypeDefinition<RddPlanInput, RddPlan>, 'serialize' | 'deserialize'>;
 
-function definition(): MessageTypeDefinition<RddPlanInput, RddPlan> {
-  loaded ??= loadSync('rdd.proto', {
-    includeDirs: [join(packageRoot, 'proto/quarry')],
-    longs: Number,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  })['quarry.RddPlan'] as unknown as MessageTypeDefinition<RddPlanInput, RddPlan>;
+let loaded: Definition | undefined;
+
+function definition(): Definition {
+  loaded ??= Protocol.load('quarry/rdd').message('quarry.RddPlan') as unknown as Definition;
   return loaded;
 }
 

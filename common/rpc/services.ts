@@ -1,62 +1,33 @@
-import { join } from 'node:path';
-import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import type { DatanodeRecoveryServiceDefinition } from '../../proto/gen/quarry/DatanodeRecoveryService.ts';
 import type { DatanodeReportServiceDefinition } from '../../proto/gen/quarry/DatanodeReportService.ts';
 import type { ExecutorServiceDefinition } from '../../proto/gen/quarry/ExecutorService.ts';
 import type { NamenodeServiceDefinition } from '../../proto/gen/quarry/NamenodeService.ts';
 import type { TaskServiceDefinition } from '../../proto/gen/quarry/TaskService.ts';
-import { packageRoot } from '../package-root.ts';
+import { Protocol } from './protocol.ts';
 
-/**
- * Loads one service from proto/. Each file is parsed on first use, so that a process pays for its own services only.
- * `longs` must agree with scripts/generate.ts: numbers for Quarry's ids and sizes, strings where any 64-bit value may come.
- */
-export function loadService(
-  directory: string,
-  file: string,
-  name: string,
-  longs: typeof Number | typeof String = Number,
-): ServiceDefinition {
-  const definition = loadSync(file, {
-    includeDirs: [join(packageRoot, 'proto', directory)],
-    longs,
-    enums: String,
-    defaults: true,
-    oneofs: true,
-  })[name];
-  if (definition === undefined || 'format' in definition) throw new Error(`${file} has no service ${name}`);
-  return definition as ServiceDefinition;
-}
-
+/** Each file is read on first use, so that a process pays for its own services only. */
 function lazy<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());
 }
 
+const namenode = lazy(() => Protocol.load('quarry/namenode'));
+const datanode = lazy(() => Protocol.load('quarry/datanode'));
+const driver = lazy(() => Protocol.load('quarry/driver'));
+const executor = lazy(() => Protocol.load('quarry/executor'));
+
 export const namenodeService = lazy(
-  () =>
-    loadService('quarry', 'namenode.proto', 'quarry.NamenodeService') as unknown as NamenodeServiceDefinition,
+  () => namenode().service('quarry.NamenodeService') as unknown as NamenodeServiceDefinition,
 );
 export const datanodeReportService = lazy(
-  () =>
-    loadService(
-      'quarry',
-      'datanode.proto',
-      'quarry.DatanodeReportService',
-    ) as unknown as DatanodeReportServiceDefinition,
+  () => datanode().service('quarry.DatanodeReportService') as unknown as DatanodeReportServiceDefinition,
 );
 export const datanodeRecoveryService = lazy(
-  () =>
-    loadService(
-      'quarry',
-      'datanode.proto',
-      'quarry.DatanodeRecoveryService',
-    ) as unknown as DatanodeRecoveryServiceDefinition,
+  () => datanode().service('quarry.DatanodeRecoveryService') as unknown as DatanodeRecoveryServiceDefinition,
 );
 export const executorService = lazy(
-  () =>
-    loadService('quarry', 'driver.proto', 'quarry.ExecutorService') as unknown as ExecutorServiceDefinition,
+  () => driver().service('quarry.ExecutorService') as unknown as ExecutorServiceDefinition,
 );
 export const taskService = lazy(
-  () => loadService('quarry', 'executor.proto', 'quarry.TaskService') as unknown as TaskServiceDefinition,
+  () => executor().service('quarry.TaskService') as unknown as TaskServiceDefinition,
 );

@@ -1,4 +1,4 @@
-import { loadService } from '../../common/rpc/services.ts';
+import { Protocol } from '../../common/rpc/protocol.ts';
 import type { ExecutePlanResponseInput } from '../../proto/gen/spark/connect/ExecutePlanResponse.ts';
 import type { SparkConnectServiceDefinition } from '../../proto/gen/spark/connect/SparkConnectService.ts';
 
@@ -6,13 +6,10 @@ const SERVICE = 'spark.connect.SparkConnectService';
 
 let loaded: SparkConnectServiceDefinition | undefined;
 
-/** The codecs of Spark Connect. Parsing its files takes tens of milliseconds, so the first call pays and the start does not. */
+/** The codecs of Spark Connect. Reading them takes tens of milliseconds, so the first call pays and the start does not. */
 export function connectProtocol(): SparkConnectServiceDefinition {
-  loaded ??= loadService(
-    'spark',
-    'spark/connect/base.proto',
+  loaded ??= Protocol.load('spark/connect/base', String).service(
     SERVICE,
-    String,
   ) as unknown as SparkConnectServiceDefinition;
   return loaded;
 }
