@@ -1,5 +1,4 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FileSystem } from '../client/fs/file-system.ts';
 import type { Config } from '../common/config.ts';
@@ -7,20 +6,20 @@ import type { RoleOptions, RunningRole, StartRole } from '../common/role.ts';
 import type { Seams } from '../common/seams/seams.ts';
 import { BlockCache } from './cache/block-cache.ts';
 import { chooseCacheDirectory } from './cache/cache-directory.ts';
-import { KernelPool } from './kernel/kernel-pool.ts';
-import { RddTaskRunner } from './rdd/rdd-task-runner.ts';
+import { kernelVersion } from './kernel/kernel-version.ts';
 import { Registration } from './registration.ts';
 import { FileRangeSource } from './scan/file-range-source.ts';
-import { ScanReader } from './scan/scan-reader.ts';
 import { DiskShuffleStore } from './shuffle/disk-shuffle-store.ts';
 import { ShuffleClient } from './shuffle/shuffle-client.ts';
 import { ShuffleServer } from './shuffle/shuffle-server.ts';
-import { SqlTaskRunner } from './task/sql-task-runner.ts';
+import { LazyRunners } from './task/lazy-runners.ts';
 import type { ExecutorEnvironment } from './task/task-runner.ts';
 import { TaskServer } from './task/task-server.ts';
 
 /** How long a starting executor waits for its driver before it counts as up: it goes on trying afterwards. */
 const REGISTRATION_PATIENCE_MS = 5_000;
+/** After that long the start of the whole cluster is over: loading the kernel earlier would slow it. A task that comes before loads it itself. */
+const WARM_UP_DELAY_MS = 3_000;
 
 /** An executor: task slots on the node `options.node`, its kernels, block cache and shuffle files. */
 export const start: StartRole = async (options, config, seams) => {
@@ -45,13 +44,11 @@ export const start: StartRole = async (options, config, seams) => {
   );
   shuffleAddress = shuffleListener.address;
 
-  const { environment, kernels, cache } = await openEnvironment(options, config, seams, {
+  const { environment, cache } = await openEnvironment(options, config, seams, {
     shuffle,
     temporaryDirectory,
   });
-  const source = new FileRangeSource(environment.fileSystem);
-  const sql = new SqlTaskRunner(environment, kernels, new ScanReader(cache, source, options.node));
-  const runners = { sql, rdd: new RddTaskRunner(environment, sql) };
+  const runners = new LazyRunners(environment, cache);
   const tasks = new TaskServer(environment, runners);
   const server = seams.rpc.createServer();
   tasks.register(server);
@@ -66,23 +63,26 @@ export const start: StartRole = async (options, config, seams) => {
       taskAddress,
       shuffleAddress,
       slots: config['executor.slots'],
-      kernelVersion: await kernels.version(),
+      kernelVersion: kernelVersion(),
     },
     load: () => ({ runningTasks: tasks.runningTasks, cacheBytes: cache.usedBytes }),
     intervalMs: config['executor.heartbeatIntervalMs'],
     seams,
   });
   await registration.start(REGISTRATION_PATIENCE_MS);
+  const warming = seams.clock.setTimer(WARM_UP_DELAY_MS, () => {
+    runners.warmUp().catch((thrown: unknown) => seams.log.error({ err: thrown }, 'kernel.load-failed'));
+  });
 
   const running: RunningRole = {
     addresses: { grpc: taskAddress, shuffle: shuffleAddress },
     async close() {
+      warming.cancel();
       await registration.stop();
       await server.close();
       await shuffleListener.close();
       shuffleClient.close();
-      await runners.rdd.close();
-      await runners.sql.close();
+      await runners.close();
       await cache.close();
       await environment.fileSystem.close();
     },
@@ -95,18 +95,12 @@ async function openEnvironment(
   config: Config,
   seams: Seams,
   parts: { readonly shuffle: DiskShuffleStore; readonly temporaryDirectory: string },
-): Promise<{ environment: ExecutorEnvironment; kernels: KernelPool; cache: BlockCache }> {
+): Promise<{ environment: ExecutorEnvironment; cache: BlockCache }> {
   const fileSystem = await FileSystem.connect({
     namenodeAddress: options.namenodeAddress,
     config,
     seams,
     hostLabel: options.node,
-  });
-  const kernels = new KernelPool({
-    memoryLimitBytes: Math.floor(config['executor.memoryLimitBytes'] / Math.max(1, config['executor.slots'])),
-    // A job of one task should have the whole machine; with more tasks the system shares it out.
-    threads: availableParallelism(),
-    temporaryDirectory: join(parts.temporaryDirectory, 'kernel'),
   });
   const { directory, capacityBytes } = await chooseCacheDirectory(
     options.directory,
@@ -128,5 +122,5 @@ async function openEnvironment(
     temporaryDirectory: parts.temporaryDirectory,
     log: seams.log,
   };
-  return { environment, kernels, cache };
+  return { environment, cache };
 }

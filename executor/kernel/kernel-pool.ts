@@ -32,11 +32,9 @@ export class KernelPool {
     }
   }
 
-  /** The kernel's version, which all executors of a driver share; opens the first kernel, so that no job waits for it. */
-  version(): Promise<string> {
-    return this.use('UTC', new AbortController().signal, async (session) =>
-      String((await session.rows('SELECT version()'))[0]?.[0]),
-    );
+  /** Opens the first kernel, so that no job waits for it. */
+  async warmUp(): Promise<void> {
+    if (this.#open.size === 0) await this.use('UTC', new AbortController().signal, async () => undefined);
   }
 
   close(): void {
