@@ -9,6 +9,7 @@ import { math } from './math.ts';
 import { operators } from './operators.ts';
 import { partialAggregates } from './partial-aggregates.ts';
 import { strings } from './strings.ts';
+import { timeWindows } from './time-windows.ts';
 import { windows } from './windows.ts';
 
 const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
@@ -23,6 +24,7 @@ const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
     lambdas,
     aggregates,
     windows,
+    timeWindows,
     partialAggregates,
   ].flatMap((family) => [...family.table]),
 );
