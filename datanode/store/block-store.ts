@@ -51,8 +51,17 @@ export interface BlockStore {
   sync(blockId: number, generationStamp: number): Promise<Replica>;
   /** Durable when it resolves. Repeating it is harmless. Errors: INVALID_ARGUMENT when the length is not what was appended. */
   finalize(blockId: number, generationStamp: number, lengthBytes: number): Promise<Replica>;
-  /** Chunks that cover [offset, offset + length), aligned outwards to 512 bytes where the data allows; verified headers. Errors: BLOCK_NOT_FOUND, BLOCK_CORRUPT. */
-  read(blockId: number, offsetBytes: number, lengthBytes: number): AsyncIterable<Chunk>;
+  /**
+   * Chunks that cover [offset, offset + length), aligned outwards to 512 bytes where the data allows; verified, unless
+   * `verify` is false because whoever gets them checks the data against the checksums: then only that they are the right ones.
+   * Errors: BLOCK_NOT_FOUND, BLOCK_CORRUPT.
+   */
+  read(
+    blockId: number,
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: { readonly verify?: boolean },
+  ): AsyncIterable<Chunk>;
   /** Becomes RUR, answers the replica as it was before; later writes with older stamps fail. Errors: BLOCK_NOT_FOUND, STALE_GENERATION when a recovery with an equal or newer stamp has started. */
   startRecovery(blockId: number, recoveryStamp: number): Promise<Replica>;
   /** Cuts to the agreed length, takes the stamp, finalizes durably. */

@@ -86,11 +86,22 @@ export function encodeChunkValue(blockId: number, generationStamp: number, chunk
 
 /** The chunk in a value, without a copy. Errors: BLOCK_CORRUPT when it is damaged or another chunk than `id`. */
 export function decodeChunkValue(value: Buffer | undefined, id: ChunkId): Chunk {
+  const chunk = decodeUnverified(value, id);
+  checkChunkValue(value!, id);
+  return chunk;
+}
+
+/** Errors: BLOCK_CORRUPT when the value is damaged. */
+export function checkChunkValue(value: Buffer, id: ChunkId): void {
+  if (value.readUInt32BE(0) !== crc32c(value.subarray(4))) throw corrupt(id, 'does not match its checksum');
+}
+
+/** As `decodeChunkValue`, but whether the data match their checksums is left to whom both are sent. */
+export function decodeUnverified(value: Buffer | undefined, id: ChunkId): Chunk {
   if (value === undefined) throw corrupt(id, 'is missing');
   if (value.length !== CHUNK_HEADER_BYTES + checksumBytes(id.lengthBytes) + id.lengthBytes) {
     throw corrupt(id, 'has another length');
   }
-  if (value.readUInt32BE(0) !== crc32c(value.subarray(4))) throw corrupt(id, 'does not match its checksum');
   if (value.readUInt32BE(4) !== MAGIC || value.readUInt16BE(8) !== VERSION) {
     throw corrupt(id, 'has an unknown form');
   }

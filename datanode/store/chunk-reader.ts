@@ -1,7 +1,8 @@
 import { hasCode } from '../../common/quarry-error.ts';
+import { BYTES_PER_CHECKSUM } from '../../common/checksum.ts';
 import type { Chunk } from './block-store.ts';
-import { type ChunkId, clipChunk, decodeChunkValue } from './chunk-codec.ts';
-import { ceilToChecksum, type Extents, findExtent, floorToChecksum } from './extent.ts';
+import { checkChunkValue, type ChunkId, clipChunk, decodeUnverified } from './chunk-codec.ts';
+import { ceilToChecksum, type Extent, type Extents, findExtent, floorToChecksum } from './extent.ts';
 
 /** Chunks asked for ahead of the one handed out: LevelDB reads and copies them on other threads meanwhile. */
 const READ_AHEAD = 4;
@@ -10,10 +11,12 @@ export interface ChunkSource {
   /** The block's extents as they are now. Errors: BLOCK_NOT_FOUND. */
   extents(): Extents;
   get(id: ChunkId): Promise<Buffer | undefined>;
+  /** False when whoever gets the chunks checks their data against their checksums: it need not be done twice. */
+  readonly verify: boolean;
 }
 
 /**
- * Verified chunks over [fromBytes, toBytes), aligned outwards to 512 bytes, at most to `endBytes`.
+ * Chunks over [fromBytes, toBytes), aligned outwards to 512 bytes, at most to `endBytes`.
  * A chunk that was moved to another segment meanwhile is found at its new place. Errors: BLOCK_NOT_FOUND, BLOCK_CORRUPT.
  */
 export async function* readChunks(
@@ -56,9 +59,19 @@ async function* readExtents(
       value.catch(() => undefined);
       ahead.push(value);
     }
-    const chunk = decodeChunkValue(await ahead.shift(), extent);
-    yield clipChunk(chunk, Math.max(extent.fromBytes, fromBytes), Math.min(extent.toBytes, toBytes));
+    const value = await ahead.shift();
+    const chunk = decodeUnverified(value, extent);
+    const from = Math.max(extent.fromBytes, fromBytes);
+    const to = Math.min(extent.toBytes, toBytes);
+    if (source.verify || renewsChecksum(extent, to)) checkChunkValue(value!, extent);
+    yield clipChunk(chunk, from, to);
   }
+}
+
+/** A checksum computed anew must not sign damaged bytes. */
+function renewsChecksum(extent: Extent, toBytes: number): boolean {
+  const lengthBytes = toBytes - extent.offsetBytes;
+  return lengthBytes < extent.lengthBytes && lengthBytes % BYTES_PER_CHECKSUM !== 0;
 }
 
 function moved(before: Extents, now: Extents, atBytes: number): boolean {

@@ -205,7 +205,12 @@ export class LevelBlockStore implements BlockStore {
     });
   }
 
-  async *read(blockId: number, offsetBytes: number, lengthBytes: number): AsyncIterable<Chunk> {
+  async *read(
+    blockId: number,
+    offsetBytes: number,
+    lengthBytes: number,
+    { verify = true } = {},
+  ): AsyncIterable<Chunk> {
     const { lengthBytes: endBytes } = this.#entry(blockId);
     if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > endBytes) {
       throw new QuarryError(
@@ -218,6 +223,7 @@ export class LevelBlockStore implements BlockStore {
     const source = {
       extents: () => this.#extentsOf(this.#entry(blockId)),
       get: (extent: Extent) => this.#segments.get(extent),
+      verify,
     };
     yield* readChunks(source, offsetBytes, toBytes, endBytes);
   }
