@@ -1,6 +1,7 @@
 import { type ChannelOptions, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { QuarryError } from '../quarry-error.ts';
 import type { CallOptions, Method, RpcClient } from '../seams/rpc.ts';
+import { CallStream } from './call-stream.ts';
 import { fromGrpcStatus } from './grpc-status.ts';
 
 /** Reports and task messages stay far below this; results travel in batches. */
@@ -17,9 +18,15 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.service_config_disable_resolution': 1,
 };
 
+/** Calls of these services share a stream an address; other servers know unary calls only. */
+const OWN_SERVICES = '/quarry.';
+/** A larger request goes by itself, so that it does not hold up the small ones behind it. */
+const SHARED_REQUEST_BYTES_MAX = 64 * 1024;
+
 /** One channel an address, opened on first use. */
 export class GrpcClient implements RpcClient {
   readonly #channels = new Map<string, Client>();
+  readonly #callStreams = new Map<string, CallStream>();
 
   call<ReqIn, ResIn, ReqOut, ResOut>(
     address: string,
@@ -28,6 +35,22 @@ export class GrpcClient implements RpcClient {
     options: CallOptions,
   ): Promise<ResOut> {
     if (options.signal?.aborted) return Promise.reject(interrupted(address));
+    if (method.path.startsWith(OWN_SERVICES)) {
+      const bytes = method.requestSerialize(request);
+      if (bytes.length <= SHARED_REQUEST_BYTES_MAX) {
+        return this.#callStream(address).call(method, bytes, options);
+      }
+    }
+    return this.#callAlone(address, method, request, options);
+  }
+
+  /** A call with an HTTP/2 stream of its own. */
+  #callAlone<ReqIn, ResIn, ReqOut, ResOut>(
+    address: string,
+    method: Method<ReqIn, ResIn, ReqOut, ResOut>,
+    request: ReqIn,
+    options: CallOptions,
+  ): Promise<ResOut> {
     return new Promise((resolve, reject) => {
       const abort = () => call.cancel();
       const call = this.#channel(address).makeUnaryRequest(
@@ -73,8 +96,18 @@ export class GrpcClient implements RpcClient {
   }
 
   async close(): Promise<void> {
+    for (const calls of this.#callStreams.values()) calls.finish();
     for (const channel of this.#channels.values()) channel.close();
     this.#channels.clear();
+  }
+
+  #callStream(address: string): CallStream {
+    let calls = this.#callStreams.get(address);
+    if (calls === undefined) {
+      calls = new CallStream(this.#channel(address), address, () => this.#callStreams.delete(address));
+      this.#callStreams.set(address, calls);
+    }
+    return calls;
   }
 
   #channel(address: string): Client {

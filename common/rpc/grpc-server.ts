@@ -1,17 +1,18 @@
 import {
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import type { Logger } from '../log.ts';
 import { QuarryError } from '../quarry-error.ts';
-import type { Method, RpcServer } from '../seams/rpc.ts';
+import type { Method, RpcServer, ServedCall } from '../seams/rpc.ts';
+import { CALLS_PATH } from './call-stream.ts';
 import { MAX_MESSAGE_BYTES } from './grpc-client.ts';
 import { toGrpcStatus } from './grpc-status.ts';
-
-const CALLER_GONE = 'the caller has gone';
+import { CALLER_GONE, CallLife, type Serve, ServedCalls } from './served-calls.ts';
 
 /** Handlers to a grpc-js server. The one place where whatever a handler throws becomes a status. */
 export class GrpcServer implements RpcServer {
@@ -20,17 +21,31 @@ export class GrpcServer implements RpcServer {
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   });
   readonly #log: Logger;
+  readonly #handlers = new Map<string, Serve>();
+  readonly #callStreams = new Set<ServedCalls>();
 
   constructor(log: Logger) {
     this.#log = log;
+    this.#server.register(
+      CALLS_PATH,
+      ((stream: ServerDuplexStream<Buffer, Buffer>) => this.#serveCalls(stream)) as never,
+      asIs,
+      asIs,
+      'bidi',
+    );
   }
 
   handle<ReqIn, ResIn, ReqOut, ResOut>(
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
-    handler: (request: ReqOut, signal: AbortSignal) => Promise<ResIn>,
+    handler: (request: ReqOut, call: ServedCall) => Promise<ResIn>,
   ): void {
+    this.#handlers.set(method.path, async (request, call) =>
+      method.responseSerialize(await handler(method.requestDeserialize(request), call)),
+    );
     this.#register(method, 'unary', (call: ServerUnaryCall<ReqOut, ResIn>, answer: sendUnaryData<ResIn>) => {
-      handler(call.request, abortSignal(call)).then(
+      const life = new CallLife();
+      call.on('cancelled', () => life.end());
+      handler(call.request, life).then(
         (response) => answer(null, response),
         (thrown: unknown) => answer(this.#status(method.path, thrown)),
       );
@@ -74,11 +89,27 @@ export class GrpcServer implements RpcServer {
     return new Promise((resolve) => {
       // Streams of callers that have gone would keep a graceful shutdown waiting.
       const force = setTimeout(() => this.#server.forceShutdown(), 500);
+      for (const calls of this.#callStreams) calls.end();
       this.#server.tryShutdown(() => {
         clearTimeout(force);
         resolve();
       });
     });
+  }
+
+  #serveCalls(stream: ServerDuplexStream<Buffer, Buffer>): void {
+    const calls = new ServedCalls(stream, {
+      serve: (path, request, call) => this.#serve(path, request, call),
+      failure: (path, thrown) => this.#failure(path, thrown).toWire(),
+    });
+    this.#callStreams.add(calls);
+    stream.on('close', () => this.#callStreams.delete(calls));
+  }
+
+  #serve(path: string, request: Buffer, call: ServedCall): Promise<Buffer> {
+    const handler = this.#handlers.get(path);
+    if (handler !== undefined) return handler(request, call);
+    return Promise.reject(new QuarryError('UNSUPPORTED', `there is no method ${path} here`));
   }
 
   #register(
@@ -96,10 +127,18 @@ export class GrpcServer implements RpcServer {
   }
 
   #status(path: string, thrown: unknown) {
+    return toGrpcStatus(this.#failure(path, thrown)) as never;
+  }
+
+  #failure(path: string, thrown: unknown): QuarryError {
     // An expected failure is the caller's to see; anything else is a bug of ours and must be seen here.
     if (!(thrown instanceof QuarryError)) this.#log.error({ err: thrown, path }, 'rpc.failed');
-    return toGrpcStatus(thrown) as never;
+    return QuarryError.from(thrown);
   }
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function abortSignal(call: { on(event: 'cancelled', listener: () => void): unknown }): AbortSignal {

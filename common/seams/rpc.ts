@@ -31,11 +31,16 @@ export interface RpcClient {
   close(): Promise<void>;
 }
 
+/** The call that a handler is serving. */
+export interface ServedCall {
+  /** Aborts when the caller has gone. Made when it is asked for. */
+  readonly signal: AbortSignal;
+}
+
 export interface RpcServer {
-  /** `signal` aborts when the caller has gone. */
   handle<ReqIn, ResIn, ReqOut, ResOut>(
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
-    handler: (request: ReqOut, signal: AbortSignal) => Promise<ResIn>,
+    handler: (request: ReqOut, call: ServedCall) => Promise<ResIn>,
   ): void;
   handleStream<ReqIn, ResIn, ReqOut, ResOut>(
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,

@@ -25,7 +25,7 @@ export function serveGrpc(rpc: RpcServer, server: CommandShell): void {
   );
   rpc.handle(clients.Fsck, (request) => server.query('fsck', (state) => fsck(state, request)));
   rpc.handle(clients.GetStatus, () => server.query('getStatus', (state, monoMs) => getStatus(state, monoMs)));
-  rpc.handle(clients.Complete, (request, signal) => server.complete(request, signal));
+  rpc.handle(clients.Complete, (request, call) => server.complete(request, call.signal));
   command(clients.Mkdirs, 'mkdirs');
   command(clients.Create, 'create');
   command(clients.AddBlock, 'addBlock');

@@ -75,7 +75,7 @@ export class SimNetwork {
           handle: (method, handler) => {
             handlers.set(method.path, async (request) =>
               method.responseSerialize(
-                await handler(method.requestDeserialize(request), new AbortController().signal),
+                await handler(method.requestDeserialize(request), { signal: new AbortController().signal }),
               ),
             );
           },
