@@ -1,10 +1,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { type Command, notThereYet, parse } from '../command.ts';
 import { CLUSTER_OPTION, namedCluster } from '../connection.ts';
+
+/** From the root: this file may be part of a bundle, the job's process loads the package as it is installed. */
+const JOB_RUNTIME = pathToFileURL(join(packageRoot, 'dist/cli/job-runtime.js')).href;
 
 export const submitCommand: Command = {
   name: 'submit',
@@ -38,10 +43,7 @@ function interpreter(job: string): [string, string[]] {
     case '.mts':
     case '.js':
     case '.mjs':
-      return [
-        process.execPath,
-        ['--import', import.meta.resolve('tsx'), '--import', import.meta.resolve('../job-runtime.js')],
-      ];
+      return [process.execPath, ['--import', import.meta.resolve('tsx'), '--import', JOB_RUNTIME]];
     case '.py':
       return [process.env['PYSPARK_PYTHON'] ?? 'python3', []];
     default:

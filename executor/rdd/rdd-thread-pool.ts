@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Piscina } from 'piscina';
+import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { TaskChannel } from './task-channel.ts';
 import type { RddTask } from '../../common/rdd/rdd-task.ts';
@@ -55,11 +56,15 @@ export class RddThreadPool {
 
 async function openPool({ threadsMax, memoryBytesMax }: RddThreadPoolOptions): Promise<Piscina> {
   const { Piscina } = await import('piscina');
-  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+  const fromSources = import.meta.filename.endsWith('.ts');
   return new Piscina({
-    filename: fileURLToPath(new URL(`./rdd-worker.${extension}`, import.meta.url)),
+    // From the root: this file may be part of a bundle, the thread's is not.
+    filename: join(
+      packageRoot,
+      fromSources ? 'executor/rdd/rdd-worker.ts' : 'dist/executor/rdd/rdd-worker.js',
+    ),
     // From the sources, as in tests, a thread needs the loader that its process has.
-    ...(extension === 'ts' ? { execArgv: ['--import', 'tsx'] } : {}),
+    ...(fromSources ? { execArgv: ['--import', 'tsx'] } : {}),
     minThreads: 0,
     maxThreads: threadsMax,
     idleTimeout: IDLE_MS,

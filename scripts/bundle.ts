@@ -1,0 +1,56 @@
+// Makes one file of each daemon and of the command line, with the packages that they load: dist/<role>/main.js as the compiler
+// writes it loads several hundred files, and a cluster's start is bound by the processors that load them.
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+
+/** Packages that find files of their own beside them: native code, threads, WebAssembly. */
+const EXTERNAL = [
+  '@duckdb/node-bindings',
+  '@node-rs/crc32',
+  '@polyglot-sql/sdk',
+  'classic-level',
+  'piscina',
+  'tsx',
+];
+
+/** What CommonJS packages expect around them. */
+const BANNER = `import { createRequire as makeRequire } from 'node:module';
+import { fileURLToPath as toPath } from 'node:url';
+import { dirname as toDirectory } from 'node:path';
+const require = makeRequire(import.meta.url), __filename = toPath(import.meta.url), __dirname = toDirectory(__filename);`;
+
+async function bundle(entry: string): Promise<void> {
+  const directory = join(root, 'dist', dirname(entry));
+  rmSync(join(directory, 'chunks'), { recursive: true, force: true });
+  await build({
+    entryPoints: [join(root, entry)],
+    outdir: directory,
+    // What is imported on use stays apart: it is loaded on use.
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: EXTERNAL,
+    banner: { js: BANNER },
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'linked',
+    logLevel: 'warning',
+  });
+}
+
+await Promise.all(
+  [
+    'namenode/main.ts',
+    'datanode/main.ts',
+    'driver/main.ts',
+    'executor/main.ts',
+    'cli/main.ts',
+    'cluster/first-light.ts',
+  ].map(bundle),
+);
