@@ -1,3 +1,7 @@
+import { QuarryError } from '../common/quarry-error.ts';
+import { SystemClock } from '../common/seams/clock.ts';
+import { splitAddress, SystemNet } from '../common/seams/system-net.ts';
+import { openKafkaLog } from './kafka/open-kafka-log.ts';
 import type { Log } from './log.ts';
 
 export interface OpenLogOptions {
@@ -7,7 +11,22 @@ export interface OpenLogOptions {
   readonly timeoutMs?: number;
 }
 
+const TIMEOUT_MS = 30_000;
+const KAFKA = 'kafka://';
+
 /** Opens `kafka://HOST:PORT[,HOST:PORT...]` or `quarry-log://HOST:PORT`. Errors: INVALID_ARGUMENT for another URL; an unreachable log fails the first call. */
-export async function openLog(url: string, _options: OpenLogOptions = {}): Promise<Log> {
-  throw new Error(`not there yet: ${url}`);
+export async function openLog(url: string, options: OpenLogOptions = {}): Promise<Log> {
+  const { clientId = 'quarry', timeoutMs = TIMEOUT_MS } = options;
+  const common = { url, clientId, timeoutMs, net: new SystemNet(), clock: new SystemClock() };
+  if (url.startsWith(KAFKA)) return openKafkaLog({ ...common, addresses: addressesOf(url, KAFKA) });
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `${JSON.stringify(url)} is no log: use kafka://HOST:PORT[,HOST:PORT...] or quarry-log://HOST:PORT`,
+  );
+}
+
+function addressesOf(url: string, scheme: string): string[] {
+  const addresses = url.slice(scheme.length).replace(/\/$/, '').split(',');
+  for (const address of addresses) splitAddress(address);
+  return addresses;
 }
