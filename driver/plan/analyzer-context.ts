@@ -1,4 +1,4 @@
-import type { LogicalPlan, ScanFile } from './logical-plan.ts';
+import type { LogicalPlan, LogScanRange, ScanFile } from './logical-plan.ts';
 import type { StructField, StructType } from './spark-type.ts';
 
 export interface FileSource {
@@ -17,6 +17,19 @@ export interface ResolvedFiles {
   readonly partitionColumns: readonly StructField[];
 }
 
+export interface LogSourceOptions {
+  /** 'kafka' or 'quarry-log'. */
+  readonly format: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** The part of a log that a batch query reads: what was there when it was analysed. */
+export interface ResolvedLog {
+  /** kafka://HOST:PORT,... or quarry-log://HOST:PORT */
+  readonly url: string;
+  readonly ranges: readonly LogScanRange[];
+}
+
 /** What the analyzer asks of its session. A session answers from its own state; nothing here reads user data but `resolveFiles`. */
 export interface AnalyzerContext {
   /** The session's value of a `spark.*` key, its default when unset, or undefined for an unknown key. */
@@ -25,6 +38,10 @@ export interface AnalyzerContext {
   tempView(name: string): LogicalPlan | undefined;
   /** Expands paths and reads footers. A path that is not there fails with FILE_NOT_FOUND. */
   resolveFiles(source: FileSource): Promise<ResolvedFiles>;
+  /** Offsets of a batch read of a log. Errors: TOPIC_NOT_FOUND, LOG_UNAVAILABLE, INVALID_ARGUMENT (an option). */
+  resolveLog(source: LogSourceOptions): Promise<ResolvedLog>;
+  /** What is kept under the id of a CachedRemoteRelation. */
+  remoteRelation(id: string): LogicalPlan | undefined;
   /** Unique in the session: views analysed earlier are joined to plans analysed later. */
   nextAttributeId(): number;
   /** Bytes of a `cache/<hash>` artifact that the client has sent. */

@@ -92,8 +92,12 @@ export type UnresolvedNode =
       readonly paths: readonly string[];
       readonly options: Readonly<Record<string, string>>;
       readonly schema: string | undefined;
+      /** `readStream`: a source that grows. */
+      readonly streaming?: boolean;
     }
-  | { readonly kind: 'table'; readonly name: readonly string[] }
+  | { readonly kind: 'table'; readonly name: readonly string[]; readonly streaming?: boolean }
+  /** Rows that the server keeps under an id: a batch of a stream, for the function that takes it. */
+  | { readonly kind: 'cached-remote'; readonly id: string }
   | {
       readonly kind: 'sql';
       readonly text: string;
@@ -183,6 +187,14 @@ export type UnresolvedNode =
       readonly input: UnresolvedRelation;
       /** Empty for all columns. */
       readonly columns: readonly string[];
+      readonly withinWatermark?: boolean;
+    }
+  | {
+      readonly kind: 'watermark';
+      readonly input: UnresolvedRelation;
+      readonly column: string;
+      /** An interval's text: '10 minutes'. */
+      readonly delay: string;
     }
   | {
       readonly kind: 'subquery-alias';

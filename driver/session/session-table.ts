@@ -16,6 +16,10 @@ export interface SessionTableOptions {
   readonly clock: Clock;
   readonly resolveFiles: (source: FileSource) => Promise<ResolvedFiles>;
   readonly idleMsMax?: number;
+  /** True while the session must not end of itself although nobody calls it: a streaming query of its runs. */
+  readonly isBusy?: (session: Session) => boolean;
+  /** Called once for every session that has ended. */
+  readonly onClosed?: (session: Session) => void;
 }
 
 /** Which session a call means: the user, the client's id, and the server's id when the client has seen one. */
@@ -100,7 +104,7 @@ export class SessionTable {
   release(key: SessionKey, allowReconnect: boolean): Session | undefined {
     const id = tableKey(key);
     const entry = this.#sessions.get(id);
-    entry?.session.close();
+    if (entry !== undefined) this.#close(entry.session);
     this.#sessions.delete(id);
     if (!allowReconnect) this.#remember(id);
     return entry?.session;
@@ -108,7 +112,7 @@ export class SessionTable {
 
   close(): void {
     this.#timer.cancel();
-    for (const { session } of this.#sessions.values()) session.close();
+    for (const { session } of this.#sessions.values()) this.#close(session);
     this.#sessions.clear();
   }
 
@@ -116,6 +120,16 @@ export class SessionTable {
     const entry = { session, usedMs: this.#options.clock.monoMs() };
     this.#sessions.set(tableKey(session), entry);
     return entry;
+  }
+
+  #isBusy(session: Session): boolean {
+    const runs = [...session.operations.values()].some((operation) => operation.isRunning);
+    return runs || (this.#options.isBusy?.(session) ?? false);
+  }
+
+  #close(session: Session): void {
+    session.close();
+    this.#options.onClosed?.(session);
   }
 
   #remember(id: string): void {
@@ -134,9 +148,8 @@ export class SessionTable {
   #sweep(): void {
     const oldestMs = this.#options.clock.monoMs() - (this.#options.idleMsMax ?? IDLE_MS_MAX);
     for (const [id, { session, usedMs }] of this.#sessions) {
-      const isBusy = [...session.operations.values()].some((operation) => operation.isRunning);
-      if (usedMs > oldestMs || isBusy) continue;
-      session.close();
+      if (usedMs > oldestMs || this.#isBusy(session)) continue;
+      this.#close(session);
       this.#sessions.delete(id);
       this.#remember(id);
     }

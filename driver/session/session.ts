@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { QuarryError } from '../../common/quarry-error.ts';
-import type { AnalyzerContext, FileSource, ResolvedFiles } from '../plan/analyzer-context.ts';
+import type {
+  AnalyzerContext,
+  FileSource,
+  LogSourceOptions,
+  ResolvedFiles,
+  ResolvedLog,
+} from '../plan/analyzer-context.ts';
 import type { StorageLevel } from '../../proto/gen/spark/connect/StorageLevel.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { ArtifactStore } from './artifact-store.ts';
+import { resolveLog } from './resolve-log.ts';
 import { SparkConf } from './spark-conf.ts';
 import { SessionViews, type ViewCatalog } from './view-catalog.ts';
 
@@ -38,6 +45,8 @@ export class Session implements AnalyzerContext {
   readonly artifacts = new ArtifactStore(ARTIFACT_BYTES_MAX);
   /** What `persist` was asked for, by plan id: files are read again all the same. */
   readonly storageLevels = new Map<string, StorageLevel>();
+  /** Plans that the server keeps for a client, by the id of a CachedRemoteRelation: batches of streams while their function runs. */
+  readonly remoteRelations = new Map<string, LogicalPlan>();
   readonly operations = new Map<string, SessionOperation>();
   readonly #options: SessionOptions;
   #attributes = 0;
@@ -73,6 +82,16 @@ export class Session implements AnalyzerContext {
 
   resolveFiles(source: FileSource): Promise<ResolvedFiles> {
     return this.#options.resolveFiles(source);
+  }
+
+  async resolveLog(source: LogSourceOptions): Promise<ResolvedLog> {
+    // A driver that never reads a log does not load its clients.
+    const { openLog } = await import('../../log/open-log.ts');
+    return resolveLog(source, openLog);
+  }
+
+  remoteRelation(id: string): LogicalPlan | undefined {
+    return this.remoteRelations.get(id);
   }
 
   nextAttributeId(): number {

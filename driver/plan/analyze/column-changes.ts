@@ -1,19 +1,28 @@
+import { QuarryError } from '../../../common/quarry-error.ts';
 import { analysisError, unsupported } from '../errors.ts';
 import type { Expression, NamedExpression } from '../expression.ts';
+import { isStreaming } from '../event-time.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import type { UnresolvedNode } from '../unresolved.ts';
 import type { Resolved } from './resolved.ts';
 import { withOutput } from './plan-builder.ts';
 import type { RelationResolver } from './relation-resolver.ts';
 import { columnOf } from './scope.ts';
+import { SubqueryRewriter } from './subqueries.ts';
 
 type Node<Kind extends UnresolvedNode['kind']> = Extract<UnresolvedNode, { kind: Kind }>;
 
 export function withColumns(relation: Node<'with-columns'>, resolver: RelationResolver): LogicalPlan {
   const input = resolver.resolve(relation.input);
-  const { plan, value } = resolver.hidden.select(input, (names) =>
-    relation.columns.map((column) => ({ name: column.name, resolved: names.resolve(column.value) })),
-  );
+  const rewriter = new SubqueryRewriter(resolver, input);
+  const { plan: widened, value } = resolver.hidden.select(input, (names) => {
+    const expressions = rewriter.resolver(names);
+    return relation.columns.map((column) => ({
+      name: column.name,
+      resolved: expressions.resolve(column.value),
+    }));
+  });
+  const plan = rewriter.attach(widened);
   const named = (name: string, resolved: Resolved): Resolved => ({
     value: resolved.value,
     text: resolved.text,
@@ -87,13 +96,26 @@ export function toDf(relation: Node<'to-df'>, resolver: RelationResolver): Logic
 
 export function deduplicate(relation: Node<'deduplicate'>, resolver: RelationResolver): LogicalPlan {
   const input = resolver.resolve(relation.input);
-  if (relation.columns.length === 0) return { kind: 'distinct', output: input.output, input };
+  const streaming = isStreaming(input);
+  const withinWatermark = relation.withinWatermark ?? false;
+  if (withinWatermark && !streaming) {
+    throw new QuarryError(
+      'ANALYSIS',
+      'dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets',
+    );
+  }
+  if (relation.columns.length === 0 && !streaming) return { kind: 'distinct', output: input.output, input };
   const keys = new Set(
-    relation.columns.flatMap((name) => {
-      resolver.column(input, name);
-      return input.output.filter((each) => resolver.rule.same(each.name, name)).map(({ id }) => id);
-    }),
+    (relation.columns.length === 0 ? input.output.map(({ name }) => name) : relation.columns).flatMap(
+      (name) => {
+        resolver.column(input, name);
+        return input.output.filter((each) => resolver.rule.same(each.name, name)).map(({ id }) => id);
+      },
+    ),
   );
+  if (streaming) {
+    return { kind: 'deduplicate', output: input.output, input, keyIds: [...keys], withinWatermark };
+  }
   const columns = input.output.map((attribute): NamedExpression => {
     const column = columnOf(attribute);
     if (keys.has(attribute.id)) return { attribute, value: column };

@@ -13,6 +13,7 @@ import { literalName } from './display-name.ts';
 import { NameRule, columnOf, fieldOf, findAttribute, quoted, unresolvedColumn } from './scope.ts';
 import { updateField } from './update-field.ts';
 import { both, plain, type Resolved } from './resolved.ts';
+import type { TimeWindows } from './time-windows.ts';
 import { resolveWindow } from './window-resolver.ts';
 import { castIsPossible } from './cast-rule.ts';
 
@@ -26,6 +27,8 @@ export interface ResolverOptions extends BindContext {
   readonly lateral?: ReadonlyMap<string, Resolved>;
   /** What arguments of aggregates mean where HAVING and ORDER BY stand above an aggregate: the columns below it. */
   readonly aggregateScope?: readonly Attribute[];
+  /** Makes the column that `window(time, ...)` stands for. */
+  readonly timeWindows?: TimeWindows;
   /** Replaces a sub-query by an expression over columns joined to the input. */
   readonly subquery?: (
     expression: Extract<UnresolvedExpression, { kind: 'subquery' }>,
@@ -168,6 +171,8 @@ export class ExpressionResolver {
     if (lateral !== undefined) {
       return this.nested({ value: lateral.value, text: lateral.name, name: lateral.name }, parts.slice(1));
     }
+    const window = planId === undefined ? this.options.timeWindows?.named(parts[0] ?? '') : undefined;
+    if (window !== undefined) return this.nested(window, parts.slice(1));
     if (planId !== undefined && findAttribute(this.attributes, parts, undefined, rule) !== undefined) {
       throw analysisError(
         'CANNOT_RESOLVE_DATAFRAME_COLUMN',
@@ -276,6 +281,8 @@ export class ExpressionResolver {
     if (castType !== undefined) {
       return this.cast({ kind: 'cast', input: call.args[0]!, type: castType, try: false });
     }
+    const windows = name === 'window' ? this.options.timeWindows : undefined;
+    if (windows !== undefined) return windows.column(this.arguments(this.spec(name), call.args));
     const spec = this.spec(name);
     const scope = spec.kind === 'aggregate' ? this.options.aggregateScope : undefined;
     const inner = scope === undefined ? this : new ExpressionResolver(scope, this.options, this.variables);

@@ -1,7 +1,9 @@
 import { assert } from '../../../common/assert.ts';
+import { QuarryError } from '../../../common/quarry-error.ts';
 import type { AnalyzerContext } from '../analyzer-context.ts';
 import { analysisError, unsupported } from '../errors.ts';
 import type { Attribute, Expression, SortOrder } from '../expression.ts';
+import { isStreaming } from '../event-time.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import { aggregatesOf } from '../expression-tree.ts';
 import { withFreshIds } from '../plan-tree.ts';
@@ -28,6 +30,7 @@ import { makeSetOperation } from './set-operation.ts';
 import { makeLocal, makeScan } from './source-table.ts';
 import type { Sources } from './sources.ts';
 import { expandStars } from './stars.ts';
+import { isLogFormat, makeLogScan, makeStreamSource, makeWatermark } from './stream-sources.ts';
 import { SubqueryRewriter } from './subqueries.ts';
 
 type Node<Kind extends UnresolvedNode['kind']> = Extract<UnresolvedRelation, { kind: Kind }>;
@@ -77,10 +80,18 @@ export class RelationResolver {
     switch (relation.kind) {
       case 'read': {
         const asked = relation.schema === undefined ? undefined : parseSchema(relation.schema);
+        if (relation.streaming === true) return makeStreamSource(builder, relation, asked);
+        if (isLogFormat(relation.format)) {
+          return makeLogScan(builder, this.sources.log(relation), relation, asked);
+        }
         return makeScan(builder, this.sources.files(relation), asked, this.rule);
       }
       case 'table':
-        return this.table(relation.name);
+        return this.table(relation.name, relation.streaming ?? false);
+      case 'cached-remote':
+        return this.remote(relation.id);
+      case 'watermark':
+        return makeWatermark(relation, this.resolve(relation.input), this);
       case 'sql':
         return this.resolve(this.sources.query(relation));
       case 'local':
@@ -181,7 +192,7 @@ export class RelationResolver {
     return resolved.attribute;
   }
 
-  private table(name: readonly string[]): LogicalPlan {
+  private table(name: readonly string[], streaming: boolean): LogicalPlan {
     const common = name.length === 1 ? this.commonTables.get(this.rule.key(name[0]!)) : undefined;
     if (common !== undefined) {
       const outer = this.commonTables;
@@ -198,10 +209,25 @@ export class RelationResolver {
         `The table or view ${text} cannot be found. Verify the spelling and correctness of the schema and catalog, or name files directly: parquet.\`/path\`.`,
       );
     }
+    if (streaming && !isStreaming(view)) {
+      throw unsupported(`Reading ${name.join('.')} as a stream: it is a view of a batch query. Reading it`);
+    }
     return qualified(
       withFreshIds(view, () => this.context.nextAttributeId()),
       name.slice(-2),
     );
+  }
+
+  /** Rows kept for a client: two data frames over them are joined like any two. */
+  private remote(id: string): LogicalPlan {
+    const plan = this.context.remoteRelation(id);
+    if (plan === undefined) {
+      throw new QuarryError(
+        'INVALID_ARGUMENT',
+        `no relation ${id} is kept here: a batch's data frame can be used only inside its foreachBatch function`,
+      );
+    }
+    return withFreshIds(plan, () => this.context.nextAttributeId());
   }
 
   private withTables(relation: Node<'with'>): LogicalPlan {

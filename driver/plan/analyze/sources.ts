@@ -1,10 +1,11 @@
 import { assert } from '../../../common/assert.ts';
 import { hasCode } from '../../../common/quarry-error.ts';
-import type { AnalyzerContext, ResolvedFiles } from '../analyzer-context.ts';
+import type { AnalyzerContext, ResolvedFiles, ResolvedLog } from '../analyzer-context.ts';
 import { analysisError, unsupported } from '../errors.ts';
 import type { UnresolvedExpression, UnresolvedNode, UnresolvedRelation } from '../unresolved.ts';
 import { decodeLocalRows } from './local-rows.ts';
 import type { LocalRows } from './source-table.ts';
+import { isLogFormat } from './stream-sources.ts';
 
 type Read = Extract<UnresolvedNode, { kind: 'read' }>;
 type Sql = Extract<UnresolvedNode, { kind: 'sql' }>;
@@ -20,6 +21,7 @@ export class Sources {
   private readonly context: AnalyzerContext;
   private readonly loadParser: () => Promise<SqlParser>;
   private readonly resolvedFiles = new Map<object, ResolvedFiles>();
+  private readonly resolvedLogs = new Map<object, ResolvedLog>();
   private readonly localRows = new Map<object, LocalRows>();
   private readonly queries = new Map<object, UnresolvedRelation>();
   private readonly expressions = new Map<string, UnresolvedExpression>();
@@ -31,6 +33,10 @@ export class Sources {
 
   files(node: object): ResolvedFiles {
     return known(this.resolvedFiles.get(node));
+  }
+
+  log(node: object): ResolvedLog {
+    return known(this.resolvedLogs.get(node));
   }
 
   rows(node: object): LocalRows {
@@ -59,7 +65,10 @@ export class Sources {
   private async fetch(node: UnresolvedRelation | UnresolvedExpression): Promise<void> {
     switch (node.kind) {
       case 'read':
-        if (!this.resolvedFiles.has(node)) this.resolvedFiles.set(node, await this.read(node));
+        // A stream's source is looked at when the query starts, batch by batch.
+        if (node.streaming === true) return;
+        if (isLogFormat(node.format)) this.resolvedLogs.set(node, await this.context.resolveLog(node));
+        else if (!this.resolvedFiles.has(node)) this.resolvedFiles.set(node, await this.read(node));
         return;
       case 'local':
         this.localRows.set(node, await decodeLocalRows(node.arrowIpc, node.schema));

@@ -11,6 +11,7 @@ import { applyFunction, makeJoin } from './join-resolver.ts';
 import { withOutput } from './plan-builder.ts';
 import type { RelationResolver } from './relation-resolver.ts';
 import { columnOf, findAttribute } from './scope.ts';
+import { TimeWindows } from './time-windows.ts';
 
 type Subquery = Extract<UnresolvedExpression, { kind: 'subquery' }>;
 
@@ -20,26 +21,35 @@ interface PendingJoin {
   readonly condition: Expression | undefined;
 }
 
-/** Sub-queries become joins with the plan they stand over: scalar ones cross or left, IN and EXISTS semi or anti. */
+/** What an expression needs below the plan it stands over: event-time windows become columns, sub-queries become joins with the plan they stand over: scalar ones cross or left, IN and EXISTS semi or anti. */
 export class SubqueryRewriter {
   private readonly parent: RelationResolver;
   private readonly outer: LogicalPlan;
   private readonly joins: PendingJoin[] = [];
+  private readonly windows: TimeWindows;
 
   constructor(parent: RelationResolver, outer: LogicalPlan) {
     this.parent = parent;
     this.outer = outer;
+    this.windows = new TimeWindows(parent.builder);
   }
 
-  /** The given resolver, able to resolve scalar sub-queries. */
+  /** The given resolver, able to resolve scalar sub-queries and event-time windows. */
   resolver(base: ExpressionResolver): ExpressionResolver {
     const subquery = (expression: Subquery): Resolved => this.scalar(expression);
-    return new ExpressionResolver(base.attributes, { ...base.options, subquery });
+    return new ExpressionResolver(base.attributes, {
+      ...base.options,
+      subquery,
+      timeWindows: this.windows,
+    });
   }
 
-  /** The plan with what the sub-queries need beside its own columns. */
+  /** The plan with what the sub-queries and windows need beside its own columns. */
   attach(plan: LogicalPlan): LogicalPlan {
-    return this.joins.reduce((left, join) => makeJoin(left, join.right, join.type, join.condition), plan);
+    return this.joins.reduce(
+      (left, join) => makeJoin(left, join.right, join.type, join.condition),
+      this.windows.attach(plan),
+    );
   }
 
   /** Takes IN and EXISTS out of a condition's conjuncts; answers the rest. */

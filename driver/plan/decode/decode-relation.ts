@@ -159,8 +159,13 @@ class RelationDecoder {
         };
       }
       case 'deduplicate': {
-        const { input, columnNames } = message.deduplicate!;
-        return { kind: 'deduplicate', input: this.one(input), columns: columnNames };
+        const { input, columnNames, withinWatermark } = message.deduplicate!;
+        return {
+          kind: 'deduplicate',
+          input: this.one(input),
+          columns: columnNames,
+          withinWatermark: withinWatermark ?? false,
+        };
       }
       case 'repartition':
         return { kind: 'same', input: this.one(message.repartition!.input) };
@@ -207,6 +212,12 @@ class RelationDecoder {
       }
       case 'cachedLocalRelation':
         return { kind: 'cached-local', hash: message.cachedLocalRelation!.hash };
+      case 'cachedRemoteRelation':
+        return { kind: 'cached-remote', id: message.cachedRemoteRelation!.relationId };
+      case 'withWatermark': {
+        const { input, eventTime, delayThreshold } = message.withWatermark!;
+        return { kind: 'watermark', input: this.one(input), column: eventTime, delay: delayThreshold };
+      }
       case 'chunkedCachedLocalRelation': {
         const { dataHashes, schemaHash } = message.chunkedCachedLocalRelation!;
         return { kind: 'chunked-local', dataHashes, schemaHash: schemaHash ?? '' };
@@ -324,9 +335,9 @@ class RelationDecoder {
 }
 
 function read(message: Read): UnresolvedNode {
-  if (message.isStreaming) throw unsupported('Reading as a stream');
+  const streaming = message.isStreaming;
   if (message.namedTable != null) {
-    return { kind: 'table', name: nameParts(message.namedTable.unparsedIdentifier) };
+    return { kind: 'table', name: nameParts(message.namedTable.unparsedIdentifier), streaming };
   }
   const source = message.dataSource;
   if (source == null) throw new QuarryError('INVALID_ARGUMENT', 'the read names neither a table nor files');
@@ -337,5 +348,6 @@ function read(message: Read): UnresolvedNode {
     paths: source.paths.length > 0 || fromOption === undefined ? source.paths : [fromOption],
     options: source.options,
     schema: source.schema || undefined,
+    streaming,
   };
 }

@@ -67,6 +67,8 @@ export class PlanFixture {
         return id;
       },
       cachedLocalRelation: () => new Uint8Array(),
+      resolveLog: () => Promise.reject(new Error('no log here')),
+      remoteRelation: (id) => this.views.get(id),
     };
     this.analyzer = new Analyzer(context);
   }
