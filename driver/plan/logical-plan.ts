@@ -18,6 +18,31 @@ export interface LogScanRange {
   readonly until: number;
 }
 
+/** A field of the JSON object in a record's value, read by the kernel while it loads the records; `id` is the attribute it becomes. */
+export interface JsonColumn {
+  readonly field: string;
+  readonly attribute: Attribute;
+}
+
+/**
+ * How an operator of a streaming query treats one hash partition: `fresh` makes rows of the state's form from the batch's, `merged`
+ * joins them with the state, `result` is what goes on, `kept` what a snapshot of the state holds.
+ */
+export interface StatefulOperator {
+  /** Its number in the query. */
+  readonly number: number;
+  readonly name: string;
+  readonly keys: readonly Expression[];
+  /** What its files hold, in their order. */
+  readonly stored: readonly Attribute[];
+  fresh(input: LogicalPlan, state: LogicalPlan): LogicalPlan;
+  /** What of `fresh` the batch adds to the state. */
+  delta(fresh: LogicalPlan): LogicalPlan;
+  merged(fresh: LogicalPlan, state: LogicalPlan): LogicalPlan;
+  result(fresh: LogicalPlan, merged: LogicalPlan): LogicalPlan;
+  kept(merged: LogicalPlan): LogicalPlan;
+}
+
 export type JoinType = 'inner' | 'left' | 'right' | 'full' | 'semi' | 'anti' | 'cross';
 
 /**
@@ -64,6 +89,9 @@ export type LogicalPlan =
       readonly options: Readonly<Record<string, string>>;
       /** What the user gave with `schema(...)`; files have no other. */
       readonly userSchema: StructType | undefined;
+      readonly json?: readonly JsonColumn[];
+      /** Its place among the sources of a started query. */
+      readonly sourceId?: number;
     }
   /** Records of a log. `output` is Kafka's: key, value, topic, partition, offset, timestamp, timestampType; pruned like a scan's. */
   | {
@@ -72,6 +100,9 @@ export type LogicalPlan =
       /** kafka://HOST:PORT,... or quarry-log://HOST:PORT */
       readonly url: string;
       readonly ranges: readonly LogScanRange[];
+      readonly json?: readonly JsonColumn[];
+      /** Which source of a streaming query it is a part of. */
+      readonly sourceId?: number;
     }
   /** `column` of `input` is the event time; rows later than `delayMs` behind the highest before them in their partition are late. */
   | {
@@ -90,6 +121,28 @@ export type LogicalPlan =
       /** dropDuplicatesWithinWatermark: a key is forgotten when its event time plus the delay is behind the watermark. */
       readonly withinWatermark: boolean;
     }
+  /** Made by the stream engine alone: `input` without its late rows; `watermark` is its number in the query. */
+  | {
+      readonly kind: 'on-time';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly columnId: number;
+      readonly delayMs: number;
+      readonly watermark: number;
+      /** False keeps late rows: only the highest event time is of interest. */
+      readonly drop: boolean;
+    }
+  /** Made by the stream engine alone: what a stateful operator makes of a batch and of what it keeps. */
+  | {
+      readonly kind: 'stateful';
+      readonly output: readonly Attribute[];
+      readonly input: LogicalPlan;
+      readonly operator: StatefulOperator;
+    }
+  /** Made by the stream engine alone: the state of an operator before the batch, each task its own partition. */
+  | { readonly kind: 'state-read'; readonly output: readonly Attribute[]; readonly operator: number }
+  /** Made by the stage planner alone: the rows of an earlier step of the same task. */
+  | { readonly kind: 'step-read'; readonly output: readonly Attribute[]; readonly table: string }
   /** Made by the stage planner alone: the output of another stage. */
   | { readonly kind: 'exchange-read'; readonly output: readonly Attribute[]; readonly exchangeId: number }
   | {
@@ -160,7 +213,21 @@ export type LogicalPlan =
       readonly seed: number;
     };
 
-export type PlanLeaf = Extract<
-  LogicalPlan,
-  { kind: 'scan' | 'local' | 'range' | 'one-row' | 'exchange-read' | 'stream-source' | 'log-scan' }
->;
+/** The kinds of plans without inputs. */
+export const LEAF_KINDS = [
+  'scan',
+  'local',
+  'range',
+  'one-row',
+  'exchange-read',
+  'step-read',
+  'state-read',
+  'stream-source',
+  'log-scan',
+] as const;
+
+export type PlanLeaf = Extract<LogicalPlan, { kind: (typeof LEAF_KINDS)[number] }>;
+
+export function isLeaf(plan: LogicalPlan): plan is PlanLeaf {
+  return (LEAF_KINDS as readonly string[]).includes(plan.kind);
+}

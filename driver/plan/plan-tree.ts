@@ -1,15 +1,10 @@
 import type { Attribute, Expression, NamedExpression } from './expression.ts';
-import type { LogicalPlan } from './logical-plan.ts';
+import { isLeaf, type LogicalPlan } from './logical-plan.ts';
 import { transform } from './expression-tree.ts';
 
 export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
+  if (isLeaf(plan)) return [];
   switch (plan.kind) {
-    case 'scan':
-    case 'local':
-    case 'range':
-    case 'one-row':
-    case 'exchange-read':
-      return [];
     case 'join':
       return [plan.left, plan.right];
     case 'set-operation':
@@ -21,13 +16,8 @@ export function inputsOf(plan: LogicalPlan): readonly LogicalPlan[] {
 
 /** The plan over other inputs, in the order of `inputsOf`. Outputs of nodes that pass columns on are the caller's to renew. */
 export function withInputs(plan: LogicalPlan, inputs: readonly LogicalPlan[]): LogicalPlan {
+  if (isLeaf(plan)) return plan;
   switch (plan.kind) {
-    case 'scan':
-    case 'local':
-    case 'range':
-    case 'one-row':
-    case 'exchange-read':
-      return plan;
     case 'join':
       return { ...plan, left: inputs[0]!, right: inputs[1]! };
     case 'set-operation':
@@ -96,6 +86,8 @@ export function withFreshIds(plan: LogicalPlan, nextId: () => number): LogicalPl
       const fileColumns = new Map([...copied.fileColumns].map(([id, name]) => [renew(id), name]));
       return { ...copied, output, fileColumns };
     }
+    if (copied.kind === 'watermark') return { ...copied, output, columnId: renew(copied.columnId) };
+    if (copied.kind === 'deduplicate') return { ...copied, output, keyIds: copied.keyIds.map(renew) };
     return { ...copied, output };
   };
   return visit(plan);

@@ -1,15 +1,19 @@
+import { assert } from '../../common/assert.ts';
 import type { ShuffleOutputInput } from '../../proto/gen/quarry/ShuffleOutput.ts';
 import type { SqlTaskInput } from '../../proto/gen/quarry/SqlTask.ts';
 import type { SplitGroup, SplitPlanner } from '../files/split-planner.ts';
 import type { Expression } from '../plan/expression.ts';
-import type { LogicalPlan } from '../plan/logical-plan.ts';
-import { withInputs } from '../plan/plan-tree.ts';
+import type { LogicalPlan, LogScanRange } from '../plan/logical-plan.ts';
+import { inputsOf, withInputs } from '../plan/plan-tree.ts';
 import { equiKeys, partitionExpression } from '../plan/partitioning.ts';
 import { splitAggregate } from '../plan/split-aggregate.ts';
 import type { StageOutput, StageSpec, TaskSpec } from '../schedule/job-graph.ts';
 import { inputBytes, isRowWise, scanBytes, windowKeys } from './plan-facts.ts';
+import { onTimeSteps, rangeKey, type StageStep, statefulSteps, type StreamStages } from './stage-steps.ts';
 import {
   type FragmentInput,
+  type InputShare,
+  type LogLeaf,
   PARTITION_COLUMN,
   renderPlan,
   type ScanLeaf,
@@ -27,6 +31,8 @@ export interface StagePlannerOptions {
   /** Slots of all executors. */
   readonly slots: number;
   readonly timeZone: string;
+  /** Of a batch of a streaming query. */
+  readonly stream?: StreamStages;
 }
 
 /** How the rows of a fragment are divided among the tasks of its stage. */
@@ -34,6 +40,8 @@ type Distribution =
   | { readonly kind: 'single' }
   /** One task for each group of splits of this scan. */
   | { readonly kind: 'scan'; readonly scan: ScanLeaf; readonly groups: readonly SplitGroup[] }
+  /** One task for each range of this log, so that a task sees the rows of one partition in their order. */
+  | { readonly kind: 'log'; readonly log: LogLeaf }
   /** One task for each partition of the exchanges it reads. */
   | { readonly kind: 'hash'; readonly partitions: number };
 
@@ -41,6 +49,8 @@ type Distribution =
 interface Pipeline {
   readonly plan: LogicalPlan;
   readonly distribution: Distribution;
+  /** What its tasks do before, for example keep a table that `plan` reads. */
+  readonly steps?: readonly StageStep[];
 }
 
 type Node<Kind extends LogicalPlan['kind']> = Extract<LogicalPlan, { kind: Kind }>;
@@ -71,7 +81,8 @@ export class StagePlanner {
 
   async plan(plan: LogicalPlan, final: FinalOutput): Promise<StageSpec[]> {
     const bytes = scanBytes(plan);
-    const small = bytes === 0 || bytes <= this.#options.singleTaskMaxBytes;
+    const divides = this.#options.stream !== undefined || readsLog(plan);
+    const small = !divides && (bytes === 0 || bytes <= this.#options.singleTaskMaxBytes);
     const pipeline = small ? { plan, distribution: SINGLE } : await this.#pipeline(plan);
     const fragment = renderPlan(pipeline.plan);
     const sql = final.wrap(fragment.sql);
@@ -90,7 +101,24 @@ export class StagePlanner {
       case 'range':
       case 'one-row':
       case 'exchange-read':
+      case 'step-read':
+      case 'state-read':
+      case 'stream-source':
         return { plan, distribution: SINGLE };
+      case 'log-scan':
+        return { plan, distribution: plan.ranges.length === 0 ? SINGLE : { kind: 'log', log: plan } };
+      case 'watermark':
+        return over(plan, await this.#pipeline(plan.input));
+      case 'on-time':
+        return this.#onTime(plan);
+      case 'stateful':
+        return this.#stateful(plan);
+      case 'deduplicate': {
+        const input = await this.#pipeline(plan.input);
+        if (input.distribution.kind === 'single') return over(plan, input);
+        const keys = columnsOf(plan).filter((key) => key.kind === 'column' && plan.keyIds.includes(key.id));
+        return over(plan, await this.#exchange(input, keys, 'shuffle for duplicates'));
+      }
       case 'project':
       case 'filter': {
         const input = await this.#pipeline(plan.input);
@@ -118,6 +146,31 @@ export class StagePlanner {
     }
   }
 
+  async #onTime(plan: Node<'on-time'>): Promise<Pipeline> {
+    const { stream } = this.#options;
+    assert(stream !== undefined, 'only a batch of a stream drops late rows');
+    const input = await this.#pipeline(plan.input);
+    // Files have one order, that of their names; a log has one in each partition.
+    const whole = input.distribution.kind === 'scan' ? { ...input, distribution: SINGLE } : input;
+    assert(whole.distribution.kind !== 'hash', 'a watermark stands below every exchange');
+    const { plan: kept, steps } = onTimeSteps(plan, whole.plan, stream);
+    return {
+      plan: kept,
+      distribution: whole.distribution,
+      steps: [...(input.steps ?? []), ...steps],
+    };
+  }
+
+  async #stateful(plan: Node<'stateful'>): Promise<Pipeline> {
+    const { stream } = this.#options;
+    assert(stream !== undefined, 'only a batch of a stream has state');
+    const input = await this.#pipeline(plan.input);
+    const { keys, name } = plan.operator;
+    const exchange = await this.#exchange(input, keys, `shuffle for ${name}`, stream.statePartitions);
+    const { plan: result, steps } = statefulSteps(plan, exchange.plan, stream);
+    return { plan: result, distribution: exchange.distribution, steps };
+  }
+
   async #setOperation(plan: Node<'set-operation'>): Promise<Pipeline> {
     const inputs: Pipeline[] = [];
     for (const input of plan.inputs) inputs.push(await this.#pipeline(input));
@@ -135,7 +188,11 @@ export class StagePlanner {
       );
     }
     const distribution = isDivided ? met[0]!.distribution : SINGLE;
-    return { plan: { ...plan, inputs: met.map((input) => input.plan) }, distribution };
+    return {
+      plan: { ...plan, inputs: met.map((input) => input.plan) },
+      distribution,
+      steps: met.flatMap((input) => input.steps ?? []),
+    };
   }
 
   async #scan(scan: ScanLeaf): Promise<Pipeline> {
@@ -149,7 +206,7 @@ export class StagePlanner {
     const keys = plan.groupBy.filter((key) => key.kind !== 'literal');
     const split = splitAggregate({ ...plan, input: input.plan }, () => this.#nextId++);
     if (split !== undefined) {
-      const partial = { plan: split.partial, distribution: input.distribution };
+      const partial = { ...input, plan: split.partial };
       const groups = columnsOf(split.partial).slice(0, plan.groupBy.length);
       const exchange = await this.#exchange(partial, groups, 'partial aggregate');
       return { plan: split.final(exchange.plan), distribution: exchange.distribution };
@@ -181,28 +238,26 @@ export class StagePlanner {
     const left = await this.#pipeline(plan.left);
     const right = await this.#pipeline(plan.right);
     if (left.distribution.kind === 'single' && right.distribution.kind === 'single') {
-      return { plan: { ...plan, left: left.plan, right: right.plan }, distribution: SINGLE };
+      return joined(plan, left, right, SINGLE);
     }
     const { broadcastMaxBytes } = this.#options;
     const mayCopy = { right: COPY_RIGHT.has(plan.type), left: COPY_LEFT.has(plan.type) };
     const bytes = { left: inputBytes(plan.left), right: inputBytes(plan.right) };
     if (mayCopy.right && bytes.right <= broadcastMaxBytes && left.distribution.kind !== 'single') {
       const copied = await this.#broadcast(right);
-      return { plan: { ...plan, left: left.plan, right: copied }, distribution: left.distribution };
+      return { ...left, plan: { ...plan, left: left.plan, right: copied } };
     }
     if (mayCopy.left && bytes.left <= broadcastMaxBytes && right.distribution.kind !== 'single') {
       const copied = await this.#broadcast(left);
-      return { plan: { ...plan, left: copied, right: right.plan }, distribution: right.distribution };
+      return { ...right, plan: { ...plan, left: copied, right: right.plan } };
     }
     const keys = equiKeys(plan);
     if (keys !== undefined) {
       const a = await this.#exchange(left, keys.left, 'shuffle for join');
       const b = await this.#exchange(right, keys.right, 'shuffle for join');
-      return { plan: { ...plan, left: a.plan, right: b.plan }, distribution: a.distribution };
+      return joined(plan, a, b, a.distribution);
     }
-    const a = await this.#gather(left);
-    const b = await this.#gather(right);
-    return { plan: { ...plan, left: a.plan, right: b.plan }, distribution: SINGLE };
+    return joined(plan, await this.#gather(left), await this.#gather(right), SINGLE);
   }
 
   async #broadcast(side: Pipeline): Promise<LogicalPlan> {
@@ -214,9 +269,14 @@ export class StagePlanner {
   }
 
   /** Ends the stage below: its rows divided by `keys`, or all together without any. */
-  async #exchange(input: Pipeline, keys: readonly Expression[], label: string): Promise<Pipeline> {
+  async #exchange(
+    input: Pipeline,
+    keys: readonly Expression[],
+    label: string,
+    wanted = this.#options.shufflePartitions,
+  ): Promise<Pipeline> {
     const { output } = input.plan;
-    const partitions = keys.length === 0 ? 1 : this.#options.shufflePartitions;
+    const partitions = keys.length === 0 ? 1 : wanted;
     const fragment = renderPlan(input.plan);
     const number = partitions === 1 ? undefined : partitionExpression(keys, partitions);
     const sql = shuffleSql(fragment.sql, output, number);
@@ -239,10 +299,12 @@ export class StagePlanner {
     statement: (partition: number) => Pick<SqlTaskInput, 'sql' | 'result' | 'shuffle' | 'file'>,
   ): Promise<number> {
     const id = this.#stages.length;
+    const steps = pipeline.steps ?? [];
+    const all = [...inputs, ...steps.flatMap((step) => step.inputs)];
     const parents = [
-      ...new Set(inputs.flatMap((input) => (input.kind === 'exchange' ? [input.exchange.exchangeId] : []))),
+      ...new Set(all.flatMap((input) => (input.kind === 'exchange' ? [input.exchange.exchangeId] : []))),
     ];
-    const shares = await this.#shares(pipeline.distribution, inputs);
+    const shares = await this.#shares(pipeline.distribution, all);
     const tasks = shares.map(
       (share, partition): TaskSpec => ({
         partition,
@@ -257,19 +319,23 @@ export class StagePlanner {
           sql: {
             ...statement(partition),
             timeZone: this.#options.timeZone,
-            inputs: inputs.map((input) =>
-              toSqlInput(
-                input,
-                (scan) => share.splits.get(scan)?.splits ?? [],
-                (exchange) => this.#partitionColumnOf(exchange),
-              ),
-            ),
+            steps: steps.map((step) => step.of({ partition, range: share.range })),
+            inputs: all.map((input) => toSqlInput(input, this.#inputShare(share, partition))),
           },
         },
       }),
     );
-    this.#stages.push({ id, parents, label: labelOf(label, inputs), tasks, output });
+    this.#stages.push({ id, parents, label: labelOf(label, all), tasks, output });
     return id;
+  }
+
+  #inputShare(share: Share, partition: number): InputShare {
+    return {
+      splits: (scan) => share.splits.get(scan)?.splits ?? [],
+      ranges: (log) => (share.log?.leaf === log ? [share.log.range] : log.ranges),
+      state: (operator) => this.#options.stream?.stateFiles(operator, partition) ?? [],
+      partitionColumn: (exchange) => this.#partitionColumnOf(exchange),
+    };
   }
 
   /** What each task of a stage reads. */
@@ -287,6 +353,14 @@ export class StagePlanner {
         return distribution.groups.map((group) =>
           shareOf(new Map([[distribution.scan, group], ...whole]), undefined),
         );
+      case 'log': {
+        const { log } = distribution;
+        return log.ranges.map((range) => ({
+          ...shareOf(whole, undefined),
+          log: { leaf: log, range },
+          range: rangeKey(range),
+        }));
+      }
       case 'hash':
         return Array.from({ length: distribution.partitions }, (_, partition) => shareOf(whole, partition));
     }
@@ -310,6 +384,10 @@ interface Share {
   readonly preferredNodes: readonly string[];
   readonly scanBytes: number;
   readonly hashPartition: number | undefined;
+  /** The part of the log that divides the stage. */
+  readonly log?: { readonly leaf: LogLeaf; readonly range: LogScanRange };
+  /** `rangeKey` of it, or ''. */
+  readonly range: string;
 }
 
 function shareOf(splits: ReadonlyMap<ScanLeaf, SplitGroup>, hashPartition: number | undefined): Share {
@@ -319,6 +397,7 @@ function shareOf(splits: ReadonlyMap<ScanLeaf, SplitGroup>, hashPartition: numbe
     preferredNodes: groups[0]?.preferredNodes ?? [],
     scanBytes: groups.reduce((sum, group) => sum + group.lengthBytes, 0),
     hashPartition,
+    range: '',
   };
 }
 
@@ -328,7 +407,19 @@ const COPY_LEFT = new Set(['inner', 'right', 'cross']);
 
 /** The same node above what its input has become. */
 function over(plan: LogicalPlan & { readonly input: LogicalPlan }, input: Pipeline): Pipeline {
-  return { plan: withInputs(plan, [input.plan]), distribution: input.distribution };
+  return { ...input, plan: withInputs(plan, [input.plan]) };
+}
+
+function joined(plan: Node<'join'>, left: Pipeline, right: Pipeline, distribution: Distribution): Pipeline {
+  return {
+    plan: { ...plan, left: left.plan, right: right.plan },
+    distribution,
+    steps: [...(left.steps ?? []), ...(right.steps ?? [])],
+  };
+}
+
+function readsLog(plan: LogicalPlan): boolean {
+  return plan.kind === 'log-scan' || inputsOf(plan).some(readsLog);
 }
 
 function columnsOf(plan: LogicalPlan): Expression[] {

@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
+import { QuarryError } from '../../common/quarry-error.ts';
 import type { SqlInputInput } from '../../proto/gen/quarry/SqlInput.ts';
 import type { Split } from '../files/split-planner.ts';
 import type { Attribute } from '../plan/expression.ts';
-import type { LogicalPlan, PlanLeaf } from '../plan/logical-plan.ts';
+import type { LogicalPlan, LogScanRange, PlanLeaf, ScanFile } from '../plan/logical-plan.ts';
 import { columnName } from '../plan/render/render-expression.ts';
 import { renderFragment } from '../plan/render/render-fragment.ts';
 import { renderLeaf, renderScanSelect, usesFileName } from '../plan/render/render-leaf.ts';
-import { duckdbType } from '../plan/types/duckdb-type.ts';
+import { duckdbType, quoteIdentifier } from '../plan/types/duckdb-type.ts';
 import { decodeFromShuffle, encodeForShuffle, storedKernelType } from './exchange-codec.ts';
 
 export type ScanLeaf = Extract<PlanLeaf, { kind: 'scan' }>;
+export type LogLeaf = Extract<PlanLeaf, { kind: 'log-scan' }>;
+type StateLeaf = Extract<PlanLeaf, { kind: 'state-read' }>;
 type ExchangeLeaf = Extract<PlanLeaf, { kind: 'exchange-read' }>;
 
 /** What a fragment without columns has in their place: it still has rows. */
@@ -25,13 +28,24 @@ export interface FragmentSql {
 
 export type FragmentInput =
   | { readonly kind: 'scan'; readonly view: string; readonly scan: ScanLeaf }
+  | { readonly kind: 'log'; readonly view: string; readonly log: LogLeaf }
+  | { readonly kind: 'state'; readonly view: string; readonly state: StateLeaf }
   | { readonly kind: 'exchange'; readonly view: string; readonly exchange: ExchangeLeaf };
 
-/** Renders `plan` with a word for each input, which the executor replaces. */
-export function renderPlan(plan: LogicalPlan): FragmentSql {
+/** What one task reads of the inputs of its stage. */
+export interface InputShare {
+  splits(scan: ScanLeaf): readonly Split[];
+  ranges(log: LogLeaf): readonly LogScanRange[];
+  state(operator: number): readonly ScanFile[];
+  partitionColumn(exchangeId: number): string;
+}
+
+/** Renders `plan` with a word for each input, which the executor replaces. Fragments of one task differ in `salt`. */
+export function renderPlan(plan: LogicalPlan, salt = ''): FragmentSql {
   const inputs: FragmentInput[] = [];
   // No user's text can hold the words: they are derived from all of it.
   const nonce = createHash('sha256')
+    .update(salt)
     .update(renderFragment(plan, (leaf) => leaf.kind))
     .digest('hex')
     .slice(0, 16);
@@ -44,6 +58,19 @@ export function renderPlan(plan: LogicalPlan): FragmentSql {
       case 'exchange-read':
         inputs.push({ kind: 'exchange', view, exchange: leaf });
         return `(SELECT ${decodedColumns(leaf.output)} FROM ${view})`;
+      case 'log-scan':
+        inputs.push({ kind: 'log', view, log: leaf });
+        return `(SELECT ${logColumns(leaf)} FROM ${view})`;
+      case 'state-read':
+        inputs.push({ kind: 'state', view, state: leaf });
+        return `(SELECT ${storedState(leaf.output)} FROM ${view})`;
+      case 'step-read':
+        return leaf.table;
+      case 'stream-source':
+        throw new QuarryError(
+          'ANALYSIS',
+          'Queries with streaming sources must be executed with writeStream.start()',
+        );
       default:
         return renderLeaf(leaf);
     }
@@ -52,11 +79,7 @@ export function renderPlan(plan: LogicalPlan): FragmentSql {
 }
 
 /** The input of one task: `splits` are its part of the scan. */
-export function toSqlInput(
-  input: FragmentInput,
-  splitsOf: (scan: ScanLeaf) => readonly Split[],
-  partitionColumnOf: (exchangeId: number) => string,
-): SqlInputInput {
+export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInput {
   if (input.kind === 'exchange') {
     const { exchangeId, output } = input.exchange;
     return {
@@ -67,7 +90,43 @@ export function toSqlInput(
           output.length === 0
             ? [{ name: NO_COLUMN, kernelType: 'INTEGER' }]
             : output.map(({ id, type }) => ({ name: columnName(id), kernelType: storedKernelType(type) })),
-        partitionColumn: partitionColumnOf(exchangeId),
+        partitionColumn: share.partitionColumn(exchangeId),
+      },
+    };
+  }
+  if (input.kind === 'log') {
+    const { url, output, json = [] } = input.log;
+    const fields = json.filter(({ attribute }) => output.some(({ id }) => id === attribute.id));
+    return {
+      view: input.view,
+      log: {
+        url,
+        ranges: share.ranges(input.log).map((range) => ({ ...range })),
+        columns: recordColumns(input.log).map(({ name }) => name),
+        json: fields.map(({ field, attribute }) => ({
+          field,
+          kernelType: duckdbType(attribute.type),
+          column: columnName(attribute.id),
+        })),
+      },
+    };
+  }
+  if (input.kind === 'state') {
+    return {
+      view: input.view,
+      scan: {
+        columns: input.state.output.map(({ type }, index) => ({
+          name: storedName(index),
+          kernelType: storedKernelType(type),
+        })),
+        fileName: false,
+        splits: share.state(input.state.operator).map(({ path, inodeId, generation, lengthBytes }) => ({
+          path,
+          inodeId,
+          generation,
+          lengthBytes,
+          rowGroups: [],
+        })),
       },
     };
   }
@@ -76,7 +135,7 @@ export function toSqlInput(
     scan: {
       columns: storedColumns(input.scan),
       fileName: usesFileName(input.scan),
-      splits: splitsOf(input.scan).map(({ file, rowGroups }) => ({
+      splits: share.splits(input.scan).map(({ file, rowGroups }) => ({
         path: file.path,
         inodeId: file.inodeId,
         generation: file.generation,
@@ -99,6 +158,40 @@ function storedColumns(scan: ScanLeaf): { name: string; kernelType: string }[] {
     if (field !== undefined) columns.set(field.name, duckdbType(field.type));
   }
   return [...columns].map(([name, kernelType]) => ({ name, kernelType }));
+}
+
+/** Columns of the records themselves, without what the kernel reads out of their values. */
+function recordColumns({ output, json = [] }: LogLeaf): Attribute[] {
+  return output.filter(({ id }) => !json.some(({ attribute }) => attribute.id === id));
+}
+
+function logColumns(log: LogLeaf): string {
+  if (log.output.length === 0) return NO_COLUMN;
+  const own = new Set(recordColumns(log));
+  return log.output
+    .map((attribute) => {
+      const name = columnName(attribute.id);
+      return own.has(attribute) ? `${quoteIdentifier(attribute.name)} AS ${name}` : name;
+    })
+    .join(', ');
+}
+
+function storedName(index: number): string {
+  return `s${index}`;
+}
+
+function storedState(output: readonly Attribute[]): string {
+  return output
+    .map(({ id, type }, index) => `${decodeFromShuffle(storedName(index), type)} AS ${columnName(id)}`)
+    .join(', ');
+}
+
+/** A fragment's SELECT as state files hold it: by position, because ids are a session's own. */
+export function stateSql(fragment: string, output: readonly Attribute[]): string {
+  const columns = output.map(
+    ({ id, type }, index) => `${encodeForShuffle(columnName(id), type)} AS ${storedName(index)}`,
+  );
+  return `SELECT ${columns.join(', ')} FROM (${fragment}) AS t`;
 }
 
 function decodedColumns(output: readonly Attribute[]): string {

@@ -1,4 +1,5 @@
 import type { Attribute, Expression, NamedExpression } from '../expression.ts';
+import { eventTimes } from '../event-time.ts';
 import { columnsOf, hasGenerator } from '../expression-tree.ts';
 import type { LogicalPlan } from '../logical-plan.ts';
 import { expressionsOf } from '../plan-tree.ts';
@@ -25,7 +26,23 @@ export function pruneColumns(plan: LogicalPlan, required: Ids): LogicalPlan {
     case 'range':
     case 'one-row':
     case 'exchange-read':
+    case 'step-read':
+    case 'state-read':
       return plan;
+    case 'stream-source':
+    case 'log-scan':
+      return { ...plan, output: kept(plan.output, required) };
+    case 'watermark':
+    case 'on-time': {
+      const used = new Set(required).add(plan.columnId);
+      return { ...plan, input: pruneColumns(plan.input, used), output: kept(plan.output, used) };
+    }
+    case 'deduplicate': {
+      const used = new Set([...required, ...plan.keyIds, ...eventTimes(plan).keys()]);
+      return { ...plan, input: pruneColumns(plan.input, used), output: kept(plan.output, used) };
+    }
+    case 'stateful':
+      return { ...plan, input: pruneColumns(plan.input, new Set(plan.input.output.map(({ id }) => id))) };
     case 'project': {
       const columns = plan.columns.filter(
         (column, index) => required.has(plan.output[index]!.id) || hasGenerator(column.value),

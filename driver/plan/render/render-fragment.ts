@@ -1,7 +1,7 @@
 import { QuarryError } from '../../../common/quarry-error.ts';
 import type { Attribute, NamedExpression } from '../expression.ts';
 import { aggregatesOf } from '../expression-tree.ts';
-import type { LogicalPlan, PlanLeaf } from '../logical-plan.ts';
+import { isLeaf, type LogicalPlan, type PlanLeaf } from '../logical-plan.ts';
 import { columnName, renderExpression, renderOrder } from './render-expression.ts';
 
 type Leaf = (leaf: PlanLeaf) => string;
@@ -42,16 +42,7 @@ class FragmentRenderer {
 
   /** A plan as what can stand in FROM. */
   private source(plan: LogicalPlan, depth: number): string {
-    switch (plan.kind) {
-      case 'scan':
-      case 'local':
-      case 'range':
-      case 'one-row':
-      case 'exchange-read':
-        return this.leaf(plan);
-      default:
-        return `(${this.select(plan, depth + 1)})`;
-    }
+    return isLeaf(plan) ? this.leaf(plan) : `(${this.select(plan, depth + 1)})`;
   }
 
   select(plan: LogicalPlan, depth: number): string {
@@ -61,13 +52,8 @@ class FragmentRenderer {
         `the plan nests more than ${DEPTH_MAX} steps deep: write an intermediate result first`,
       );
     }
+    if (isLeaf(plan)) return `SELECT ${columnList(plan.output)} FROM ${this.leaf(plan)} AS t`;
     switch (plan.kind) {
-      case 'scan':
-      case 'local':
-      case 'range':
-      case 'one-row':
-      case 'exchange-read':
-        return `SELECT ${columnList(plan.output)} FROM ${this.leaf(plan)} AS t`;
       case 'project':
         return this.project(plan, depth);
       case 'filter':
@@ -86,6 +72,13 @@ class FragmentRenderer {
         return `SELECT DISTINCT ${columnList(plan.output)} FROM ${this.source(plan.input, depth)} AS t`;
       case 'set-operation':
         return this.setOperation(plan, depth);
+      case 'watermark':
+        return `SELECT ${columnList(plan.output)} FROM ${this.source(plan.input, depth)} AS t`;
+      case 'deduplicate':
+        return `SELECT ${columnList(plan.output)} FROM ${this.source(plan.input, depth)} AS t QUALIFY row_number() OVER (PARTITION BY ${plan.keyIds.map(columnName).join(', ') || '1'}) = 1`;
+      case 'on-time':
+      case 'stateful':
+        throw new Error(`${plan.kind} is a step of its own: the stage planner takes it out`);
       case 'sample':
         return `SELECT ${columnList(plan.output)} FROM ${this.source(plan.input, depth)} USING SAMPLE ${(plan.upper - plan.lower) * 100} PERCENT (bernoulli, ${plan.seed})`;
     }

@@ -11,7 +11,7 @@ import { renderLiteral } from './render-literal.ts';
 type Scan = Extract<LogicalPlan, { kind: 'scan' }>;
 
 /** What stands in FROM for a leaf that holds its own rows. Scans and exchanges are the executor's to name. */
-export function renderLeaf(leaf: Exclude<PlanLeaf, { kind: 'scan' | 'exchange-read' }>): string {
+export function renderLeaf(leaf: Extract<PlanLeaf, { kind: 'local' | 'range' | 'one-row' }>): string {
   switch (leaf.kind) {
     case 'one-row':
       return '(SELECT 1 AS c_)';

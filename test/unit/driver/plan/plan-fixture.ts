@@ -146,8 +146,8 @@ export class PlanFixture {
       }
       return renderScanSelect(leaf, `"${file.path}"`);
     }
-    if (leaf.kind === 'exchange-read') throw new Error('no exchanges here');
-    return renderLeaf(leaf);
+    if (leaf.kind === 'local' || leaf.kind === 'range' || leaf.kind === 'one-row') return renderLeaf(leaf);
+    throw new Error(`no ${leaf.kind} here`);
   }
 
   /** Runs a plan as it is and optimised: both must agree with what the plan says of its types. */
