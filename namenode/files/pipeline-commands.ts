@@ -71,7 +71,10 @@ export function updatePipeline(
   checkPipelineNodes(
     state,
     request.nodeIds,
-    open && [...open.expected, ...open.offered, ...open.reported.keys()],
+    // After a restart of the namenode nobody remembers the old pipeline, and not all of it need have reported yet.
+    open && open.expected.length > 0
+      ? [...open.expected, ...open.offered, ...open.reported.keys()]
+      : undefined,
   );
   const updated = { ...block, stamp: next.generationStamp };
   tx.put(BLOCKS, blockKey(block.id), updated);
@@ -92,10 +95,14 @@ function checkPipelineNodes(
 ): void {
   if (nodeIds.length === 0) throw new QuarryError('INVALID_ARGUMENT', 'a pipeline has at least one node');
   for (const id of nodeIds) {
-    // After a restart of the namenode nobody remembers the old pipeline: any registered node may be of it.
-    const known = allowed === undefined || allowed.length === 0 || allowed.includes(id);
-    if (known && state.nodes.byId(id)?.session) continue;
-    throw new QuarryError('INVALID_ARGUMENT', `${id} is not a datanode of this block's pipeline`);
+    const known = allowed === undefined || allowed.includes(id);
+    const node = state.nodes.byId(id);
+    if (!known || (node === undefined && allowed !== undefined)) {
+      throw new QuarryError('INVALID_ARGUMENT', `${id} is not a datanode of this block's pipeline`);
+    }
+    if (node?.session) continue;
+    // The writer has just reached it: it registers within a heartbeat of the namenode's restart.
+    throw new QuarryError('NOT_ENOUGH_DATANODES', `${id} has not registered yet: try again`);
   }
 }
 
