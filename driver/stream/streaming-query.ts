@@ -25,6 +25,8 @@ export interface StreamSpec {
   readonly foreachBatch?: (batch: LogicalPlan, batchId: number) => Promise<void>;
   /** Called for rows of console sinks, already as text. */
   readonly print?: (text: string) => void;
+  /** Called after each batch, and never throws: the client's listeners. */
+  readonly onProgress?: (progress: StreamProgress) => void;
 }
 
 /** As `StreamingQueryProgress` of Spark 4: the JSON that PySpark parses is `JSON.stringify` of this. */
