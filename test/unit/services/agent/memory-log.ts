@@ -33,9 +33,7 @@ export class MemoryLog implements Log {
     latest: async (topic) => [{ partition: 0, offset: this.#records(topic).length }],
     offsetsAtTime: async () => [{ partition: 0, offset: 0 }],
     read: (range) => this.#read(range),
-    follow: () => {
-      throw new Error('not used');
-    },
+    follow: ({ topic, partition, from }, { signal }) => this.#follow({ topic, partition, from }, signal),
   };
 
   async close(): Promise<void> {}
@@ -79,5 +77,17 @@ export class MemoryLog implements Log {
       values: records.map(({ value }) => value),
       nextOffset: until,
     };
+  }
+
+  async *#follow(
+    { topic, partition, from }: { topic: string; partition: number; from: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch> {
+    for (let at = from; !signal.aborted; ) {
+      const until = Math.min(this.#records(topic).length, at + 500);
+      if (until > at) yield* this.#read({ topic, partition, from: at, until });
+      else await new Promise((resolve) => setTimeout(resolve, 20));
+      at = until;
+    }
   }
 }
