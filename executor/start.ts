@@ -120,6 +120,7 @@ async function openEnvironment(
     fileSystem,
     shuffle: parts.shuffle,
     temporaryDirectory: parts.temporaryDirectory,
+    memoryDirectory: join(directory, 'incoming'),
     log: seams.log,
   };
   return { environment, cache };

@@ -42,6 +42,30 @@ export async function writeFiles(
   }
 }
 
+/** Writes a query's rows as the one Parquet file `target`; undefined, and no file, without rows. */
+export async function writeParquet(
+  session: KernelSession,
+  environment: ExecutorEnvironment,
+  file: { readonly sql: string; readonly target: string },
+  context: TaskContext,
+): Promise<WrittenFileInput | undefined> {
+  const directory = await mkdtemp(join(environment.temporaryDirectory, 'write-'));
+  const output: FileOutput = {
+    directory: '',
+    fileStem: '',
+    compression: 'snappy',
+    partitionBy: [],
+    blockSizeBytes: 0,
+    emptyFile: false,
+  };
+  const writer = new OutputWriter(session, environment, output, { directory, context });
+  try {
+    return await writer.to(file.sql, file.target, file.target);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
 class OutputWriter {
   readonly #session: KernelSession;
   readonly #environment: ExecutorEnvironment;
@@ -93,13 +117,17 @@ class OutputWriter {
   }
 
   async #write(sql: string, relativeDirectory: string): Promise<WrittenFileInput | undefined> {
+    const { id } = this.#place.context.request;
+    const relativePath = `${relativeDirectory}${this.#output.fileStem}${extension(this.#output.compression)}`;
+    const target = `${this.#output.directory}/attempt-${id?.stage}-${id?.partition}-${id?.attempt}/${relativePath}`;
+    return this.to(sql, relativePath, target);
+  }
+
+  async to(sql: string, relativePath: string, target: string): Promise<WrittenFileInput | undefined> {
     const path = join(this.#place.directory, 'part.parquet');
     const footer = await this.#writeLocal(sql, path);
     const rowCount = Number(footer.metadata.num_rows);
     if (rowCount === 0 && !this.#output.emptyFile) return undefined;
-    const { id } = this.#place.context.request;
-    const relativePath = `${relativeDirectory}${this.#output.fileStem}${extension(this.#output.compression)}`;
-    const target = `${this.#output.directory}/attempt-${id?.stage}-${id?.partition}-${id?.attempt}/${relativePath}`;
     await this.#upload(path, footer, target);
     this.#place.context.metrics.rowsWritten += rowCount;
     return { path: target, relativePath, lengthBytes: footer.fileLengthBytes, rowCount };

@@ -1,6 +1,7 @@
 import type { DuckDBResult } from '@duckdb/node-api';
 import { assert } from '../../common/assert.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import type { ObservationInput } from '../../proto/gen/quarry/Observation.ts';
 import type { ResultOutput } from '../../proto/gen/quarry/ResultOutput.ts';
 import type { SqlInput } from '../../proto/gen/quarry/SqlInput.ts';
 import type { SqlTask } from '../../proto/gen/quarry/SqlTask.ts';
@@ -9,6 +10,10 @@ import type { KernelSession } from '../kernel/duckdb-kernel.ts';
 import { fromKernelError } from '../kernel/kernel-error.ts';
 import type { KernelPool } from '../kernel/kernel-pool.ts';
 import type { ScanReader } from '../scan/scan-reader.ts';
+import { loadLog } from '../stream/log-loader.ts';
+import { LogClients } from '../stream/log-clients.ts';
+import { runSteps, type StepOutcome } from '../stream/run-steps.ts';
+import { openText } from '../stream/text-input.ts';
 import { openShuffle } from '../shuffle/shuffle-reader.ts';
 import { writeShuffle } from '../shuffle/shuffle-writer.ts';
 import { writeFiles } from './file-output-writer.ts';
@@ -20,27 +25,46 @@ interface OpenInput {
   close(): void;
 }
 
+/** A task inside the kernel. */
+interface Running {
+  readonly session: KernelSession;
+  readonly context: TaskContext;
+  fill(sql: string): string;
+}
+
 /** Runs a task that is one statement of the kernel: opens its inputs, runs it, sends or stores what comes out. */
 export class SqlTaskRunner implements TaskRunner {
   readonly #environment: ExecutorEnvironment;
   readonly #kernels: KernelPool;
   readonly #scans: ScanReader;
+  readonly #logs: LogClients;
 
   constructor(environment: ExecutorEnvironment, kernels: KernelPool, scans: ScanReader) {
     this.#environment = environment;
     this.#kernels = kernels;
     this.#scans = scans;
+    this.#logs = new LogClients(environment.executorId);
   }
 
   async run(context: TaskContext): Promise<TaskOutcome> {
     const task = context.request.sql;
     assert(task != null, 'a SQL task has its statement');
-    const inputs = await this.#openAll(task.inputs, context);
+    const [logs, others] = [
+      task.inputs.filter(({ log }) => log != null),
+      task.inputs.filter(({ log }) => log == null),
+    ];
+    const inputs = await this.#openAll(others, context);
     try {
-      const sql = inputs.reduce((text, input) => text.replaceAll(input.view, () => input.sql), task.sql);
-      return await this.#kernels.use(task.timeZone || 'UTC', context.signal, (session) =>
-        this.#output(session, task, sql, context),
-      );
+      const fill = (sql: string) =>
+        inputs.reduce((text, input) => text.replaceAll(input.view, () => input.sql), sql);
+      return await this.#kernels.use(task.timeZone || 'UTC', context.signal, async (session) => {
+        const running = { session, context, fill };
+        const loaded = await this.#load(logs, running);
+        const steps = await runSteps(task.steps, fill, session, this.#environment, context);
+        const outcome = await this.#output(task, running);
+        if (loaded.length === 0 && task.steps.length === 0) return outcome;
+        return withSteps(outcome, { ...steps, observed: [...loaded, ...steps.observed] });
+      });
     } catch (thrown) {
       throw explain(thrown, task, context.signal);
     } finally {
@@ -50,6 +74,27 @@ export class SqlTaskRunner implements TaskRunner {
 
   async close(): Promise<void> {
     this.#kernels.close();
+    await this.#logs.close();
+  }
+
+  /** A log's records become a table under the input's own word. */
+  async #load(inputs: readonly SqlInput[], { session, context }: Running): Promise<ObservationInput[]> {
+    const observed: ObservationInput[] = [];
+    for (const { view, log } of inputs) {
+      const loaded = await loadLog(await this.#logs.get(log!.url), log!, view, {
+        session,
+        directory: this.#environment.memoryDirectory,
+        signal: context.signal,
+      });
+      context.metrics.rowsRead += loaded.reduce((sum, { rowCount }) => sum + rowCount, 0);
+      observed.push({
+        name: 'log-rows',
+        rows: loaded.map(({ range, rowCount }) => ({
+          cells: [`${range.topic}/${range.partition}`, String(rowCount)],
+        })),
+      });
+    }
+    return observed;
   }
 
   async #openAll(inputs: readonly SqlInput[], context: TaskContext): Promise<OpenInput[]> {
@@ -62,7 +107,11 @@ export class SqlTaskRunner implements TaskRunner {
   }
 
   async #open(input: SqlInput, context: TaskContext): Promise<OpenInput> {
-    const { view, scan, shuffle } = input;
+    const { view, scan, shuffle, text } = input;
+    if (text != null) {
+      const { fileSystem, memoryDirectory } = this.#environment;
+      return { view, ...(await openText(text, fileSystem, memoryDirectory, context.signal)) };
+    }
     if (scan != null) {
       const opened = await this.#scans.open(scan, context.metrics, context.signal);
       return { view, ...opened };
@@ -71,12 +120,8 @@ export class SqlTaskRunner implements TaskRunner {
     return { view, ...(await openShuffle(shuffle, this.#environment.shuffle, context)) };
   }
 
-  async #output(
-    session: KernelSession,
-    task: SqlTask,
-    sql: string,
-    context: TaskContext,
-  ): Promise<TaskOutcome> {
+  async #output(task: SqlTask, { session, context, fill }: Running): Promise<TaskOutcome> {
+    const sql = fill(task.sql);
     if (task.result != null) {
       await sendResult(session, task.result, { sql, timeZone: task.timeZone || 'UTC' }, context);
       return {};
@@ -97,6 +142,11 @@ export class SqlTaskRunner implements TaskRunner {
     assert(task.file != null, 'a task has an output');
     return { result: await writeFiles(session, this.#environment, { sql, output: task.file }, context) };
   }
+}
+
+function withSteps(outcome: TaskOutcome, steps: StepOutcome): TaskOutcome {
+  const files = (outcome.result as { files?: unknown } | undefined)?.files ?? [];
+  return { ...outcome, result: { files, ...steps } };
 }
 
 async function sendResult(

@@ -15,6 +15,8 @@ export interface ExecutorEnvironment {
   readonly shuffle: ShuffleStore;
   /** A private directory for temporary files, emptied at start. */
   readonly temporaryDirectory: string;
+  /** A directory in memory where the host has room there: for bytes on their way into the kernel. */
+  readonly memoryDirectory: string;
   readonly log: Logger;
 }
 

@@ -45,6 +45,7 @@ export class TaskRunnerFixture {
         fileSystem: memoryFileSystem(this.files),
         shuffle: this.store,
         temporaryDirectory: directory,
+        memoryDirectory: directory,
         log: silentLog(),
       },
       { run: () => Promise.reject(new Error('no queries here')) },
