@@ -35,13 +35,17 @@ export class GrpcClient implements RpcClient {
     options: CallOptions,
   ): Promise<ResOut> {
     if (options.signal?.aborted) return Promise.reject(interrupted(address));
-    if (method.path.startsWith(OWN_SERVICES)) {
-      const bytes = method.requestSerialize(request);
-      if (bytes.length <= SHARED_REQUEST_BYTES_MAX) {
-        return this.#callStream(address).call(method, bytes, options);
-      }
+    if (!method.path.startsWith(OWN_SERVICES)) return this.#callAlone(address, method, request, options);
+    let bytes: Buffer;
+    try {
+      bytes = method.requestSerialize(request);
+    } catch (thrown) {
+      return Promise.reject(QuarryError.from(thrown));
     }
-    return this.#callAlone(address, method, request, options);
+    if (bytes.length <= SHARED_REQUEST_BYTES_MAX) {
+      return this.#callStream(address).call(method, bytes, options);
+    }
+    return this.#callAlone(address, { ...method, requestSerialize: asIs }, bytes, options);
   }
 
   /** A call with an HTTP/2 stream of its own. */
@@ -118,6 +122,10 @@ export class GrpcClient implements RpcClient {
     }
     return channel;
   }
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function interrupted(address: string): QuarryError {

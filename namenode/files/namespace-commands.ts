@@ -97,9 +97,9 @@ export function create(state: State, tx: Transaction, request: CreateRequest): n
   const holder = holderOf(request.caller);
   const shape = fileShape(state, request);
   let found = walk(tx, request.path, user);
-  if (request.createParents && found.names.length > 1) {
+  if (request.createParents && found.chain.length < found.names.length) {
     makeDirectories(tx, found, found.names.length - 1, { user, mode: DIRECTORY_MODE });
-    if (found.target === undefined) found = walk(tx, request.path, user);
+    found = walk(tx, request.path, user);
   }
   const parent = parentEntry(found);
   if (found.target !== undefined) makeRoom(state, tx, { found, parent, user, request });

@@ -3,7 +3,7 @@ import { assert } from '../../common/assert.ts';
 import { joinPath, parsePath } from '../../common/path.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { inodeKey, parentKey, ROOT_ID, ROOT_KEY } from './keys.ts';
-import { checkAccess, EXECUTE, type User } from './permissions.ts';
+import { checkAccess, EXECUTE, mayAccess, type User } from './permissions.ts';
 import { type DirectoryInode, type FileInode, type Inode, INODES, PARENTS } from './records.ts';
 import type { Reader, Transaction } from './transaction.ts';
 
@@ -34,7 +34,10 @@ export function walk(reader: Reader, path: string, user: User): Walk {
   const chain = [entry];
   for (const name of names) {
     if (entry.inode.kind !== 'directory') break;
-    checkAccess(user, entry.inode, EXECUTE, joinPath(names.slice(0, chain.length - 1)));
+    // The path to here is joined for those alone who are turned away.
+    if (!mayAccess(user, entry.inode, EXECUTE)) {
+      checkAccess(user, entry.inode, EXECUTE, joinPath(names.slice(0, chain.length - 1)));
+    }
     const key = inodeKey(entry.inode.id, name);
     const inode = reader.get(INODES, key);
     if (inode === undefined) break;

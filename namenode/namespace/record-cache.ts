@@ -1,5 +1,6 @@
 /**
- * Committed records by key. Only directory entries and the counters are kept: they are read on every path. Two generations
+ * Committed records by key. Only directory entries and the counters are kept, which are read on every path, and where an inode is
+ * linked once that was asked: each answer with a path asks it of all directories above, nobody of most files. Two generations
  * instead of an exact order of use: a record that is read stays, the older half of the rest goes when the younger is full.
  * The bound is a number of entries, about 400 bytes each.
  */
@@ -28,7 +29,7 @@ export class RecordCache {
   }
 
   add(key: string, record: unknown): void {
-    if (key[0] !== 'I' && key[0] !== 'M') return;
+    if (key[0] !== 'I' && key[0] !== 'M' && key[0] !== 'N') return;
     if (this.#young.size >= this.#generationMax) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -39,8 +40,8 @@ export class RecordCache {
   /** The key's record has changed; undefined: it is gone. */
   update(key: string, record: unknown): void {
     // An older one in the old generation would come to light again.
-    this.#old.delete(key);
+    const known = this.#old.delete(key) || this.#young.has(key);
     if (record === undefined) this.#young.delete(key);
-    else this.add(key, record);
+    else if (known || key[0] !== 'N') this.add(key, record);
   }
 }
