@@ -159,7 +159,7 @@ class RddJob {
       }
     } finally {
       // A caller that left early ends the job; after its end this does nothing.
-      await batches.return({ results: [] });
+      await batches.return({ results: [], stages: [] });
     }
   }
 

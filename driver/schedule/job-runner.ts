@@ -10,6 +10,8 @@ export interface JobBatch {
 /** What a finished job leaves besides its batches: the JSON that each task of the last stage answered with, by partition. */
 export interface JobOutcome {
   readonly results: readonly unknown[];
+  /** The same of every stage, by stage and partition: what its steps observed and wrote. */
+  readonly stages: readonly (readonly unknown[])[];
 }
 
 export interface RunJobOptions {

@@ -77,8 +77,8 @@ export class ResultSink {
     return undefined;
   }
 
-  finish(results: readonly unknown[]): void {
-    this.#outcome = { results };
+  finish(outcome: JobOutcome): void {
+    this.#outcome = outcome;
     this.#changed();
   }
 

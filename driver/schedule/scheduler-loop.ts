@@ -103,7 +103,7 @@ export class SchedulerLoop implements JobRunner {
         this.#discard(decision.id, decision.error);
         break;
       case 'finish-job':
-        this.#jobs.get(decision.jobId)?.sink.finish(decision.results);
+        this.#jobs.get(decision.jobId)?.sink.finish(decision.outcome);
         break;
       case 'fail-job':
         this.#jobs.get(decision.jobId)?.sink.fail(decision.error);

@@ -3,6 +3,7 @@ import type { MapOutput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { ShuffleInputInput } from '../../proto/gen/quarry/ShuffleInput.ts';
 import type { TaskMetrics } from '../../proto/gen/quarry/TaskMetrics.ts';
 import type { ExecutorSpec, JobSpec, TaskSpec } from './job-graph.ts';
+import type { JobOutcome } from './job-runner.ts';
 
 /** One attempt of one task. */
 export interface AttemptId {
@@ -48,7 +49,7 @@ export type SchedulerDecision =
   | { readonly kind: 'accept'; readonly id: AttemptId }
   /** The task will be tried again: what this attempt sent is dropped. */
   | { readonly kind: 'discard'; readonly id: AttemptId; readonly error: WireError }
-  | { readonly kind: 'finish-job'; readonly jobId: string; readonly results: readonly unknown[] }
+  | { readonly kind: 'finish-job'; readonly jobId: string; readonly outcome: JobOutcome }
   | { readonly kind: 'fail-job'; readonly jobId: string; readonly error: WireError }
   /** Executors forget what they hold of the job. */
   | { readonly kind: 'remove-job'; readonly jobId: string; readonly executors: readonly ExecutorSpec[] };

@@ -194,9 +194,10 @@ export class Scheduler {
 
   #finishJob(job: JobState, nowMs: number): void {
     const { jobId } = job.spec;
-    const results = job.resultStage.tasks.map((task) => task.result);
+    const stages = job.stages.map((stage) => stage.tasks.map((task) => task.result));
+    const outcome = { results: stages.at(-1) ?? [], stages };
     this.#recorder.jobFinished(jobId, undefined, nowMs);
-    this.#decisions.push({ kind: 'finish-job', jobId, results });
+    this.#decisions.push({ kind: 'finish-job', jobId, outcome });
     this.#remove(job, nowMs);
   }
 

@@ -29,7 +29,7 @@ describe('ResultSink', () => {
     await sink.push(id(0), batch(0, 'a1'));
     await sink.push(id(0), batch(0, 'a2'));
     sink.accept(id(0));
-    sink.finish(['x', 'y']);
+    sink.finish({ results: ['x', 'y'], stages: [] });
     expect(await all).toEqual({ texts: ['a1', 'a2', 'b1'], outcome: { results: ['x', 'y'] } });
   });
 
@@ -42,7 +42,7 @@ describe('ResultSink', () => {
     sink.launched(id(0, 1));
     await sink.push(id(0, 1), batch(0, 'ok'));
     sink.accept(id(0, 1));
-    sink.finish([null]);
+    sink.finish({ results: [null], stages: [] });
     expect((await all).texts).toEqual(['ok']);
   });
 

@@ -87,7 +87,7 @@ function describeDecision(decision: SchedulerDecision): string {
     case 'discard':
       return `discard ${nameOf(decision.id)} ${decision.error.code}`;
     case 'finish-job':
-      return `finish ${JSON.stringify(decision.results)}`;
+      return `finish ${JSON.stringify(decision.outcome.results)}`;
     case 'fail-job':
       return `fail ${decision.error.code}`;
     case 'remove-job':
