@@ -4,6 +4,7 @@ import type { AnalyzePlanResponseInput } from '../../proto/gen/spark/connect/Ana
 import type { Plan } from '../../proto/gen/spark/connect/Plan.ts';
 import type { Relation } from '../../proto/gen/spark/connect/Relation.ts';
 import type { StorageLevel } from '../../proto/gen/spark/connect/StorageLevel.ts';
+import { isStreaming } from '../plan/event-time.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { inputsOf } from '../plan/plan-tree.ts';
 import type { SparkType } from '../plan/spark-type.ts';
@@ -46,7 +47,7 @@ export async function analyzePlan(
       return { isLocal: { isLocal: plan.kind === 'local' || plan.kind === 'one-row' } };
     }
     case 'isStreaming':
-      return { isStreaming: { isStreaming: false } };
+      return { isStreaming: { isStreaming: isStreaming(await analyzed(request.isStreaming!.plan)) } };
     case 'inputFiles':
       return { inputFiles: { files: inputFiles(await analyzed(request.inputFiles!.plan)) } };
     case 'sameSemantics': {

@@ -1,15 +1,20 @@
 import { QuarryError } from '../../common/quarry-error.ts';
+import { foreachBatchDone, foreachBatchStart } from '../../common/stream/foreach-batch.ts';
 import type { Any } from '../../proto/gen/google/protobuf/Any.ts';
 import type { Command } from '../../proto/gen/spark/connect/Command.ts';
 import type { Relation } from '../../proto/gen/spark/connect/Relation.ts';
 import type { SqlCommand } from '../../proto/gen/spark/connect/SqlCommand.ts';
 import type { WriteOperation } from '../../proto/gen/spark/connect/WriteOperation.ts';
+import { checkBatchWrite } from '../plan/check-streaming.ts';
 import type { QueryContext, SaveMode } from '../schedule/query-runner.ts';
 import type { Session } from '../session/session.ts';
 import { resultResponses } from './result-responses.ts';
 import { planResult } from './result.ts';
 import type { ResultSources } from './open-result.ts';
 import type { ResponseBody } from './operation.ts';
+import { answerForeachBatch, serveForeachBatch } from './foreach-client.ts';
+import { startStream, streamsOf } from './start-stream.ts';
+import { listenerBus, managerCommand, queryCommand } from './stream-commands.ts';
 import { carryOut } from './sql-statement.ts';
 
 /** Runs a command for its effect. */
@@ -38,8 +43,23 @@ export async function* executeCommand(
         throw refused('machine learning');
       yield { mlCommandResult: { summary: '' } };
       return;
+    case 'writeStreamOperationStart':
+      yield* startStream(command.writeStreamOperationStart!, session, context, sources);
+      return;
+    case 'streamingQueryCommand':
+      yield* queryCommand(command.streamingQueryCommand!, session, streamsOf(sources).queries);
+      return;
+    case 'streamingQueryManagerCommand':
+      yield* managerCommand(command.streamingQueryManagerCommand!, session, streamsOf(sources).queries);
+      return;
+    case 'streamingQueryListenerBusCommand':
+      yield* listenerBus(command.streamingQueryListenerBusCommand!, session, context);
+      return;
+    case 'removeCachedRemoteRelationCommand':
+      // A batch's rows go when its function has returned; the client's garbage collector may come later.
+      return;
     case 'extension':
-      yield* resultResponses(sources.extensions.open(command.extension as Any), context);
+      yield* extension(command.extension as Any, session, context, sources);
       return;
     case 'registerFunction':
       throw refused(`registering the Python function ${command.registerFunction!.functionName}`);
@@ -47,6 +67,24 @@ export async function* executeCommand(
       throw refused(`registering the Python table function ${command.registerTableFunction!.functionName}`);
     default:
       throw refused(`the command ${command.commandType ?? 'of a newer client'}`);
+  }
+}
+
+async function* extension(
+  message: Any,
+  session: Session,
+  context: QueryContext,
+  sources: ResultSources,
+): AsyncGenerator<ResponseBody, void, undefined> {
+  switch (message.type_url) {
+    case foreachBatchStart.typeUrl:
+      yield* serveForeachBatch(message.value, session, context, sources);
+      return;
+    case foreachBatchDone.typeUrl:
+      answerForeachBatch(message.value, session);
+      return;
+    default:
+      yield* resultResponses(sources.extensions.open(message), context);
   }
 }
 
@@ -87,6 +125,7 @@ async function write(
 ): Promise<void> {
   const format = (operation.source || session.settings.get('spark.sql.sources.default')).toLowerCase();
   const plan = await sources.planner.analyze(session, operation.input!);
+  checkBatchWrite(plan);
   if (format === 'noop') {
     for await (const _ of planResult(plan, sources.queries).run(context));
     return;

@@ -1,5 +1,6 @@
 import type { Any } from '../../proto/gen/google/protobuf/Any.ts';
 import type { Relation } from '../../proto/gen/spark/connect/Relation.ts';
+import { checkBatch } from '../plan/check-streaming.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { StructType } from '../plan/spark-type.ts';
 import type { QueryContext, QueryRunner } from '../schedule/query-runner.ts';
@@ -11,11 +12,13 @@ import type { ExtensionTable } from './extensions.ts';
 import type { Planner } from './planner.ts';
 import { planResult, type Result, rowsResult } from './result.ts';
 import { htmlString, showString } from './show-string.ts';
+import type { StreamSources } from './start-stream.ts';
 
 export interface ResultSources {
   readonly planner: Planner;
   readonly queries: QueryRunner;
   readonly extensions: ExtensionTable;
+  readonly streams?: StreamSources;
 }
 
 /** Takes apart what only a root can be (show, catalog calls, extensions); everything else is the analyzer's. */
@@ -63,6 +66,7 @@ function shownRows(numRows: number): number {
 
 async function firstRows(input: Relation | null, numRows: number, session: Session, sources: ResultSources) {
   const plan = await sources.planner.analyze(session, input!);
+  checkBatch(plan);
   const schema = structOf(plan.output);
   const limited: LogicalPlan = {
     kind: 'limit',

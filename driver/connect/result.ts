@@ -1,3 +1,4 @@
+import { checkBatch } from '../plan/check-streaming.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { StructType } from '../plan/spark-type.ts';
 import type { QueryBatch, QueryContext, QueryRunner } from '../schedule/query-runner.ts';
@@ -11,7 +12,13 @@ export interface Result {
 }
 
 export function planResult(plan: LogicalPlan, queries: QueryRunner): Result {
-  return { schema: structOf(plan.output), run: (context) => queries.run(plan, context) };
+  return {
+    schema: structOf(plan.output),
+    run: (context) => {
+      checkBatch(plan);
+      return queries.run(plan, context);
+    },
+  };
 }
 
 /** Rows that the driver makes itself, when it is run. */

@@ -33,6 +33,7 @@ const BY_CLASS: Readonly<Record<string, readonly string[]>> = {
     'java.lang.NumberFormatException',
     'java.lang.IllegalArgumentException',
   ],
+  STREAM_FAILED: ['org.apache.spark.sql.streaming.StreamingQueryException'],
   INVALID_ARRAY_INDEX: ['java.lang.ArrayIndexOutOfBoundsException'],
   INVALID_ARRAY_INDEX_IN_ELEMENT_AT: ['java.lang.ArrayIndexOutOfBoundsException'],
 };
@@ -56,6 +57,7 @@ const BY_CODE: Partial<Record<QuarryError['code'], ErrorRule>> = {
     sqlState: '0A000',
   },
   INVALID_ARGUMENT: { classes: ['java.lang.IllegalArgumentException'] },
+  STREAM_ACTIVE: { classes: ['java.lang.IllegalArgumentException'] },
   INVALID_PATH: { classes: ['java.lang.IllegalArgumentException'] },
   CAPTURED_VARIABLE: { classes: ['java.lang.IllegalArgumentException'] },
   INTERRUPTED: { classes: SQL, errorClass: 'OPERATION_CANCELED', sqlState: 'HY008' },

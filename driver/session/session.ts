@@ -11,6 +11,7 @@ import type { StorageLevel } from '../../proto/gen/spark/connect/StorageLevel.ts
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { ArtifactStore } from './artifact-store.ts';
 import { resolveLog } from './resolve-log.ts';
+import { SessionStreams } from './session-streams.ts';
 import { SparkConf } from './spark-conf.ts';
 import { SessionViews, type ViewCatalog } from './view-catalog.ts';
 
@@ -47,6 +48,7 @@ export class Session implements AnalyzerContext {
   readonly storageLevels = new Map<string, StorageLevel>();
   /** Plans that the server keeps for a client, by the id of a CachedRemoteRelation: batches of streams while their function runs. */
   readonly remoteRelations = new Map<string, LogicalPlan>();
+  readonly streams = new SessionStreams();
   readonly operations = new Map<string, SessionOperation>();
   readonly #options: SessionOptions;
   #attributes = 0;
@@ -122,5 +124,7 @@ export class Session implements AnalyzerContext {
   close(): void {
     for (const operation of this.operations.values()) operation.close();
     this.operations.clear();
+    this.streams.endListening?.();
+    this.remoteRelations.clear();
   }
 }
