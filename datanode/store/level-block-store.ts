@@ -137,7 +137,7 @@ export class LevelBlockStore implements BlockStore {
     return this.#change(blockId, async () => {
       await this.#gate.admit();
       const entry = this.#entry(blockId);
-      if (newGenerationStamp < entry.generationStamp || newGenerationStamp <= openRecovery(entry)) {
+      if (newGenerationStamp < entry.generationStamp || newGenerationStamp <= entry.openRecoveryStamp) {
         throw staleStamp(blockId, newGenerationStamp, Math.max(entry.generationStamp, entry.recoveryStamp));
       }
       if (entry.state === 'TEMPORARY') throw invalid(entry, 'is a copy that is being received');
@@ -395,8 +395,4 @@ function replaceable(entry: ReplicaEntry, generationStamp: number, nowMs: number
     return entry.generationStamp <= generationStamp;
   }
   return entry.generationStamp < generationStamp && entry.state !== 'FINALIZED' && !entry.underRecovery;
-}
-
-function openRecovery(entry: ReplicaEntry): number {
-  return entry.underRecovery ? entry.recoveryStamp : 0;
 }

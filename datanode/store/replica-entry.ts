@@ -40,6 +40,11 @@ export class ReplicaEntry {
     this.extents = extents;
   }
 
+  /** Of the recovery that has started and not ended; 0 without one. */
+  get openRecoveryStamp(): number {
+    return this.underRecovery ? this.recoveryStamp : 0;
+  }
+
   get record(): ReplicaRecord {
     const { blockId, generationStamp, state, lengthBytes, durableLengthBytes } = this;
     const { recoveryStamp, scanFromSeq, usage } = this;

@@ -6,6 +6,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
 import { mergeRanges } from '../../common/parquet/byte-ranges.ts';
+import { checkFile } from './file-checksums.ts';
 import type { ShuffleClient } from './shuffle-client.ts';
 import type { LocalShuffleFile, ShuffleLayout, ShuffleRead, ShuffleStore } from './shuffle-store.ts';
 
@@ -57,6 +58,7 @@ export class DiskShuffleStore implements ShuffleStore {
       lengthBytes: size,
       rowCount: layout.rowCount,
       tailOffsetBytes: layout.tailOffsetBytes,
+      ...(layout.tailCrc32c === undefined ? {} : { tailCrc32c: layout.tailCrc32c }),
       segments: [...layout.segments],
     };
   }
@@ -94,9 +96,10 @@ export class DiskShuffleStore implements ShuffleStore {
   async openLocal(read: ShuffleRead): Promise<LocalShuffleFile> {
     const { output } = read;
     if (this.#isLocal(read)) {
-      await this.#lostWhenMissing(read, stat(join(this.#options.directory, output.file)));
+      const own = join(this.#options.directory, output.file);
+      await this.#lostWhenMissing(read, checkFile(own, output, read.partitions));
       read.onBytes?.(wantedBytes(read));
-      return { path: join(this.#options.directory, output.file), release: () => undefined };
+      return { path: own, release: () => undefined };
     }
     const path = await this.#fetchedPath(read);
     const ranges = wantedRanges(read);
@@ -118,6 +121,8 @@ export class DiskShuffleStore implements ShuffleStore {
           }
         }
       });
+      // As it lies here: what another host's disk, the way, or this disk has changed all shows.
+      await this.#lostWhenMissing(read, checkFile(path, output, read.partitions));
     } catch (thrown) {
       await rm(path, { force: true });
       throw thrown;

@@ -7,7 +7,7 @@ export interface ShuffleSegment {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
   readonly rowCount: number;
-  /** Of these bytes as they were made. Who writes a segment for `readSegments` gives it; the kernel reads by other ways. */
+  /** Of these bytes as they were made: every reader compares. */
   readonly crc32c?: number;
 }
 
@@ -16,6 +16,8 @@ export interface ShuffleLayout {
   readonly segments: readonly ShuffleSegment[];
   /** Where bytes start that every reader needs; the file's length when there are none. */
   readonly tailOffsetBytes: number;
+  /** Of the bytes from there on; not given when there are none. */
+  readonly tailCrc32c?: number;
   readonly rowCount: number;
 }
 
@@ -48,7 +50,7 @@ export interface ShuffleStore {
    * Errors: SHUFFLE_LOST with details { executor, stage, mapPartition, attempt }; also for a file that was cut or changed.
    */
   readSegments(read: ShuffleRead): Promise<Buffer[]>;
-  /** Errors: SHUFFLE_LOST as above. */
+  /** The file's wanted bytes match their checksums. Errors: SHUFFLE_LOST as above. */
   openLocal(read: ShuffleRead): Promise<LocalShuffleFile>;
   removeJob(jobId: string): Promise<void>;
 }

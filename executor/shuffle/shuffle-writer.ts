@@ -4,6 +4,7 @@ import type { MapOutputInput } from '../../proto/gen/quarry/MapOutput.ts';
 import type { TaskId } from '../../proto/gen/quarry/TaskId.ts';
 import { readLocalFooter, rowGroupRange } from '../../common/parquet/parquet-footer.ts';
 import { type KernelSession, quote, quoteName } from '../kernel/duckdb-kernel.ts';
+import { withChecksums } from './file-checksums.ts';
 import type { ShuffleSegment, ShuffleStore } from './shuffle-store.ts';
 
 /** Small row groups are the index: a reducer fetches those that hold its partition. A multiple of the kernel's vector of 2048. */
@@ -31,11 +32,12 @@ export async function writeShuffle(
       `COPY (${query}${order}) TO ${quote(path)} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, WRITE_BLOOM_FILTER false)`,
     );
     const { metadata, startBytes } = await readLocalFooter(path);
-    return await store.commit(write.id, path, {
+    const layout = {
       segments: segmentsOf(metadata, write),
       tailOffsetBytes: startBytes,
       rowCount: Number(metadata.num_rows),
-    });
+    };
+    return await store.commit(write.id, path, await withChecksums(path, layout));
   } catch (thrown) {
     await store.discard(path);
     throw thrown;

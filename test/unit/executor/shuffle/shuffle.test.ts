@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -231,6 +231,54 @@ describe('a shuffle', () => {
     (await read({})).close();
     await one.store.removeJob('job-1');
     await expect(read({})).rejects.toMatchObject(lost);
+  });
+
+  it('takes a file for lost when a bit of what it reads has changed, here and from another executor', async () => {
+    const query = `SELECT i AS c1, md5(i::VARCHAR) AS c2, (i // 20000)::INTEGER AS ${PARTITION_COLUMN} FROM range(100000) t(i)`;
+    const output = await write(one.store, query, 5, 8);
+    expect(output.lengthBytes).toBeGreaterThan(256 * 1024);
+    const path = join(directory, 'ex1', output.file);
+    const whole = await readFile(path);
+    const { offsetBytes, lengthBytes } = output.segments[3]!;
+    const read = async (store: DiskShuffleStore, partitions: number[]) => {
+      const source = {
+        stage: 0,
+        columns: [{ name: 'c1', kernelType: 'BIGINT' }],
+        partitionColumn: PARTITION_COLUMN,
+      };
+      const opened = await openShuffle(source, store, context([output], partitions));
+      const found = await rows(`SELECT count(*), sum(c1) FROM ${opened.sql}`);
+      opened.close();
+      return found;
+    };
+    const places = [
+      offsetBytes,
+      offsetBytes + (lengthBytes >> 1),
+      offsetBytes + lengthBytes - 1,
+      output.tailOffsetBytes,
+      whole.length - 1,
+    ];
+    for (const place of places) {
+      const damaged = Buffer.from(whole);
+      damaged[place]! ^= 16;
+      await writeFile(path, damaged);
+      for (const { store } of [one, two]) {
+        await expect(read(store, [3])).rejects.toMatchObject({
+          code: 'SHUFFLE_LOST',
+          details: { mapPartition: 8 },
+        });
+        await expect(read(store, [])).rejects.toMatchObject({ code: 'SHUFFLE_LOST' });
+        // A reader of others is not bothered by bytes that it does not read.
+        if (
+          place > offsetBytes + 8192 &&
+          place < output.tailOffsetBytes - 1024 &&
+          place < offsetBytes + lengthBytes - 1
+        )
+          expect((await read(store, [0]))[0]![0]).toBe(20_000n);
+      }
+    }
+    await writeFile(path, whole);
+    for (const { store } of [one, two]) expect((await read(store, [3]))[0]![0]).toBe(20_000n);
   });
 
   it('hands out segments as bytes for readers that are no kernel', async () => {
