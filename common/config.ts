@@ -120,6 +120,14 @@ export const CONFIG_KEYS = {
   'executor.memoryLimitBytes': key(1024 * MiB, 'of the kernel, over all slots'),
   'executor.cacheBytes': key(512 * MiB, 'block cache on tmpfs'),
   'executor.heartbeatIntervalMs': key(1_000, 'to the driver'),
+
+  'log.port': key(9_192, 'the embedded log of services/log'),
+  'log.writeBufferBytes': key(32 * MiB, 'LevelDB write buffer of the embedded log'),
+  'log.retentionIntervalMs': key(60_000, 'how often retention and compaction of the embedded log run'),
+  'log.tombstoneRetentionMs': key(86_400_000, 'how long a compacted topic keeps the tombstone of a key'),
+
+  'views.port': key(9_292, 'key-value views and tables of services/views'),
+  'views.memoryLimitBytes': key(256 * MiB, 'of the kernel, for each database of tables'),
 } as const;
 
 export type ConfigKey = keyof typeof CONFIG_KEYS;

@@ -5,7 +5,10 @@ export interface TableColumn {
   readonly nullable: boolean;
 }
 
-/** Decimals, 64-bit integers, dates and times come as text, binary as Buffer. */
+/**
+ * Decimals, 64-bit integers, dates and times are text, binary is a Buffer. A timestamp is UTC, `2026-11-22 10:01:02.345678` with
+ * up to six digits; to write one, `T` in its middle and `Z` at its end will do too.
+ */
 export type TableValue = string | number | boolean | Buffer | null;
 
 /**
@@ -48,6 +51,12 @@ export interface TableWriteResult {
   readonly rowCount: number;
 }
 
+/** What a query found. Leaving `batches` early, or at its end, gives the connection back: it must be read or left. */
+export interface TableRows {
+  readonly columns: readonly TableColumn[];
+  readonly batches: AsyncIterable<readonly (readonly TableValue[])[]>;
+}
+
 /**
  * Tables with transactions: MySQL/MariaDB, or the embedded DuckDB file of `services/views`. Rows go to a staging table first;
  * one transaction checks and moves the marker and takes them over, so that a retried or concurrent write shows once.
@@ -60,5 +69,9 @@ export interface TableStore {
   ): Promise<TableWriteResult>;
   /** Rows of one query with `?` parameters, as objects. */
   query(sql: string, parameters?: readonly TableValue[]): Promise<Record<string, TableValue>[]>;
+  /** As `query`, with types and bounded memory. Errors: ANALYSIS, PARSE, TABLES_UNAVAILABLE, PERMISSION_DENIED. */
+  read(sql: string, parameters?: readonly TableValue[]): Promise<TableRows>;
+  /** The columns of a table, or of `(SELECT ...) AS name`, without its rows. Errors: as `read`. */
+  describe(table: string): Promise<TableColumn[]>;
   close(): Promise<void>;
 }

@@ -26,10 +26,13 @@ export function checkBatch({ view, epoch, batchId, ttlSeconds }: ViewBatch): voi
   }
 }
 
-/** The entries by key, fields and values in turn; the last of equal fields stays. */
+/** The entries by key; the last of equal fields stays. Errors: INVALID_ARGUMENT for NUL in a key or field. */
 export function groupByKey(entries: ViewBatch['entries']): Map<string, Map<string, string>> {
   const groups = new Map<string, Map<string, string>>();
   for (const { key, field, value } of entries) {
+    if (key.includes('\0') || field.includes('\0')) {
+      throw new QuarryError('INVALID_ARGUMENT', `a view's key or field has a NUL: ${JSON.stringify([key, field])}`);
+    }
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = new Map()));
     group.set(field, String(value));

@@ -3,6 +3,7 @@ import type { DatanodeReportServiceDefinition } from '../../proto/gen/quarry/Dat
 import type { ExecutorServiceDefinition } from '../../proto/gen/quarry/ExecutorService.ts';
 import type { NamenodeServiceDefinition } from '../../proto/gen/quarry/NamenodeService.ts';
 import type { TaskServiceDefinition } from '../../proto/gen/quarry/TaskService.ts';
+import type { ViewsServiceDefinition } from '../../proto/gen/quarry/ViewsService.ts';
 import { Protocol } from './protocol.ts';
 
 /** Each file is read on first use, so that a process pays for its own services only. */
@@ -30,4 +31,7 @@ export const executorService = lazy(
 );
 export const taskService = lazy(
   () => executor().service('quarry.TaskService') as unknown as TaskServiceDefinition,
+);
+export const viewsService = lazy(
+  () => Protocol.load('quarry/views').service('quarry.ViewsService') as unknown as ViewsServiceDefinition,
 );
