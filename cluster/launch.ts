@@ -7,7 +7,6 @@ import type { RoleOptions } from '../common/role.ts';
 import { runningCluster, writeClusterFile, writeLaunchFile } from './cluster-files.ts';
 import { datanodeName, executorName, layout, type ProcessRecord, type Role } from './layout.ts';
 import { NodeProcess, type ReadyProcess } from './node-process.ts';
-import { awaitServing } from './readiness.ts';
 
 export interface LaunchOptions {
   readonly directory: string;
@@ -39,11 +38,10 @@ const PORT_KEYS = [
 ] as const;
 
 /** The door that each key is bound to, so that a restarted process comes back where its peers know it. */
-const DOORS: Readonly<Record<Role, Readonly<Record<string, (typeof PORT_KEYS)[number]>>>> = {
+const DOORS: Readonly<Partial<Record<Role, Readonly<Record<string, (typeof PORT_KEYS)[number]>>>>> = {
   namenode: { grpc: 'namenode.grpcPort', http: 'namenode.httpPort' },
   datanode: { data: 'datanode.dataPort', grpc: 'datanode.grpcPort', http: 'datanode.httpPort' },
   driver: { connect: 'driver.connectPort', grpc: 'driver.grpcPort', http: 'driver.httpPort' },
-  executor: {},
 };
 
 /** Starts one namenode, one driver and `nodes` pairs of datanode and executor as processes; resolves when a write and a query succeed. On a failure nothing is left running. */
@@ -113,6 +111,8 @@ class Launch {
         return [ready, await Promise.all(nodes)] as const;
       }),
     ]);
+    // Loaded now: gRPC would keep the processes waiting for their launcher.
+    const { awaitServing } = await import('./readiness.ts');
     await awaitServing(namenodeAddress, this.#options.nodes, this.#remainingMs());
     const file: ClusterFile = {
       clusterId: readyNamenode.facts['clusterId'] ?? '',
@@ -163,7 +163,7 @@ class Launch {
     };
     mkdirSync(options.directory, { recursive: true });
     const ready = await process.serve(options, this.#remainingMs());
-    const bound = Object.entries(DOORS[role]).flatMap(([door, key]) => {
+    const bound = Object.entries(DOORS[role] ?? {}).flatMap(([door, key]) => {
       const at = ready.addresses[door];
       return at === undefined ? [] : [[key, at.slice(at.lastIndexOf(':') + 1)] as const];
     });

@@ -1,3 +1,5 @@
+// Loaded while the process waits for its options, not when it opens its store.
+import 'classic-level';
 import { metrics, notFound, serveHttp } from '../common/http-door.ts';
 import type { StartRole } from '../common/role.ts';
 import { Datanode } from './datanode.ts';

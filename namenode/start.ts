@@ -1,3 +1,5 @@
+// Loaded while the process waits for its options, not when it opens its store.
+import 'classic-level';
 import { userInfo } from 'node:os';
 import type { StartRole } from '../common/role.ts';
 import { serveStatus } from './doors/http-door.ts';

@@ -2,7 +2,7 @@
 // writes it loads several hundred files, and a cluster's start is bound by the processors that load them.
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
@@ -11,7 +11,7 @@ const EXTERNAL = [
   '@duckdb/node-bindings',
   '@node-rs/crc32',
   '@polyglot-sql/sdk',
-  'classic-level',
+  'classic-level/binding.js',
   'piscina',
   'tsx',
 ];
@@ -21,6 +21,18 @@ const BANNER = `import { createRequire as makeRequire } from 'node:module';
 import { fileURLToPath as toPath } from 'node:url';
 import { dirname as toDirectory } from 'node:path';
 const require = makeRequire(import.meta.url), __filename = toPath(import.meta.url), __dirname = toDirectory(__filename);`;
+
+/** LevelDB's own JavaScript is bundled; the native part is found from where it is installed. */
+const LEVEL_BINDING: Plugin = {
+  name: 'level-binding',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/binding$/ }, ({ importer }) =>
+      importer.includes('node_modules/classic-level/')
+        ? { path: 'classic-level/binding.js', external: true }
+        : undefined,
+    );
+  },
+};
 
 async function bundle(entry: string): Promise<void> {
   const directory = join(root, 'dist', dirname(entry));
@@ -36,6 +48,7 @@ async function bundle(entry: string): Promise<void> {
     format: 'esm',
     target: 'node20',
     external: EXTERNAL,
+    plugins: [LEVEL_BINDING],
     banner: { js: BANNER },
     sourcemap: 'linked',
     sourcesContent: false,

@@ -2,12 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, processesOf } from '../../cluster/cluster-files.ts';
 import { restartNode, signalNode, stopCluster } from '../../cluster/control.ts';
 import { launchCluster } from '../../cluster/launch.ts';
-import { namenodeStatus } from '../../cluster/readiness.ts';
 import { untilSignal } from '../../cluster/until-signal.ts';
 import { clusterDirectory, readClusterFile } from '../../common/cluster-file.ts';
 import { parseSettings } from '../../common/config.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import { GrpcClient } from '../../common/rpc/grpc-client.ts';
 import { type Command, notThereYet, parse, print, printJson, wholeNumber } from '../command.ts';
 
 const SIGNALS = ['KILL', 'STOP', 'CONT', 'TERM'] as const;
@@ -95,6 +93,10 @@ async function status(args: readonly string[]): Promise<number> {
   const { values } = parse('cluster', args, { ...DIRECTORY, json: { type: 'boolean', default: false } });
   const directory = clusterDirectory(values.dir ?? values.cluster);
   const file = readClusterFile(directory);
+  const [{ GrpcClient }, { namenodeStatus }] = await Promise.all([
+    import('../../common/rpc/grpc-client.ts'),
+    import('../../cluster/readiness.ts'),
+  ]);
   const client = new GrpcClient();
   const namenode = await namenodeStatus(client, file.namenode.grpc).finally(() => void client.close());
   const processes = processesOf(file).map((process) => ({ ...process, alive: isAlive(process.pid) }));

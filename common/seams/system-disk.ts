@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 import { QuarryError } from '../quarry-error.ts';
 import type { Disk, DiskSpace, LevelStore, Store, StoreOptions } from './disk.ts';
 
@@ -21,7 +20,9 @@ export class SystemDisk implements Disk {
         throw new QuarryError('NOT_FORMATTED', `there is no database in ${directory}`, { cause });
       });
     }
-    const db = new ClassicLevel<Buffer, Buffer>(directory, {
+    // Executors, drivers and clients have no store, and do not load its library.
+    const { default: level } = await import('classic-level');
+    const db = new level.ClassicLevel<Buffer, Buffer>(directory, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       createIfMissing: options.createIfMissing,
