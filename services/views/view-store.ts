@@ -56,7 +56,7 @@ export class ViewStore {
       if (expiry === undefined || isPast(expiry, nowMs)) continue;
       const fields = new Map<string, string>();
       const prefixBytes = keyOf('v', view, key, '').length;
-      for await (const [at, value] of this.#db.iterator(rangeOf('v', view, key))) {
+      for (const [at, value] of await this.#db.iterator(rangeOf('v', view, key)).all()) {
         fields.set(at.subarray(prefixBytes).toString(), value.toString());
       }
       found.set(key, fields);
@@ -71,7 +71,7 @@ export class ViewStore {
     const keys: string[] = [];
     const range = { gte: keyOf('k', view, from), lt: keyOf('k', view, until) };
     if (range.gte.compare(range.lt) >= 0) return [];
-    for await (const [at, expiry] of this.#db.iterator(range)) {
+    for (const [at, expiry] of await this.#db.iterator(range).all()) {
       if (!isPast(expiry, nowMs)) keys.push(at.subarray(prefixBytes).toString());
     }
     return keys;
@@ -149,7 +149,13 @@ export class ViewStore {
   }
 
   async #write(edits: readonly Edit[]): Promise<void> {
-    await this.#db.batch([...edits], { sync: true } as object);
+    // Chained: a batch given as an array costs three times as much before it reaches LevelDB.
+    const batch = this.#db.batch();
+    for (const edit of edits) {
+      if (edit.type === 'put') batch.put(edit.key, edit.value);
+      else batch.del(edit.key);
+    }
+    await batch.write({ sync: true } as object);
   }
 
   #inTurn<T>(mutation: () => Promise<T>): Promise<T> {
