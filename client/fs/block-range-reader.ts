@@ -17,6 +17,7 @@ export class BlockRangeReader {
   readonly #context: FsContext;
   readonly #replicas: LocatedReplicas;
   readonly #endBytes: number;
+  readonly #allocate: ((lengthBytes: number) => Buffer) | undefined;
   /** In the block: of the next byte to hand out. */
   #offsetBytes: number;
   #untried: readonly DatanodeInfo[] | undefined;
@@ -29,7 +30,9 @@ export class BlockRangeReader {
     context: FsContext,
     replicas: LocatedReplicas,
     range: { offsetBytes: number; endBytes: number },
+    allocate?: (lengthBytes: number) => Buffer,
   ) {
+    this.#allocate = allocate;
     this.#context = context;
     this.#replicas = replicas;
     this.#offsetBytes = range.offsetBytes;
@@ -110,6 +113,7 @@ export class BlockRangeReader {
       clientName: namenode.clientName,
       connectTimeoutMs: config['client.connectTimeoutMs'],
       readTimeoutMs: config['client.readTimeoutMs'],
+      allocate: this.#allocate,
     });
   }
 

@@ -1,5 +1,7 @@
 import type { FileStatus } from '../../proto/gen/quarry/FileStatus.ts';
 import { BlockRangeReader } from './block-range-reader.ts';
+import { checksumBytes } from '../../common/transfer/chunk-checksums.ts';
+import { ReusedBuffers } from '../../common/transfer/reused-buffers.ts';
 import type { FsContext } from './fs-context.ts';
 import type { LocatedFile } from './located-file.ts';
 import { LocatedReplicas } from './located-replicas.ts';
@@ -13,6 +15,13 @@ const STRETCH_BYTES = 4 * MiB;
 const UNCUT_BYTES = 6 * MiB;
 /** Bytes asked for and not handed out yet, over all stretches: that much memory a reader takes at most, and reads in vain when it is left early. */
 const WINDOW_BYTES = 12 * MiB;
+
+export interface FileRange {
+  readonly offsetBytes: number;
+  readonly endBytes: number;
+  /** What `read` answers is overwritten after the next call: for callers that use bytes at once, half the work. */
+  readonly reuseBuffers: boolean;
+}
 
 /**
  * A range of a file, front to back. Every byte was checked against its checksum. Also an async iterable of its buffers.
@@ -32,17 +41,30 @@ export class FileReader {
   /** Of the started stretches, not handed out yet. */
   #aheadBytes = 0;
 
-  /** `endBytes` is cut to the file's length. */
-  constructor(context: FsContext, file: LocatedFile, offsetBytes: number, endBytes: number) {
+  readonly #buffers: ReusedBuffers | undefined;
+  #lent: Buffer | undefined;
+
+  /** The range's end is cut to the file's. */
+  constructor(context: FsContext, file: LocatedFile, range: FileRange) {
     this.status = file.status;
-    const end = Math.min(endBytes, file.status.lengthBytes);
-    this.lengthBytes = Math.max(0, end - offsetBytes);
-    this.#stretches = stretchesOf(context, file, offsetBytes, end);
+    const end = Math.min(range.endBytes, file.status.lengthBytes);
+    this.lengthBytes = Math.max(0, end - range.offsetBytes);
+    const { 'client.packetBytes': packetBytes } = context.config;
+    if (range.reuseBuffers) {
+      const packet = packetBytes + checksumBytes(packetBytes);
+      this.#buffers = new ReusedBuffers(packet, Math.ceil(WINDOW_BYTES / packetBytes));
+    }
+    this.#stretches = stretchesOf(context, file, { ...range, endBytes: end }, this.#buffers);
     this.#advance();
   }
 
-  /** Undefined at the end. The buffer belongs to the caller. Errors: BLOCK_UNAVAILABLE, FILE_NOT_FOUND. */
+  /**
+   * Undefined at the end. The buffer belongs to the caller; where buffers are reused, until the next call only.
+   * Errors: BLOCK_UNAVAILABLE, FILE_NOT_FOUND.
+   */
   async read(): Promise<Buffer | undefined> {
+    if (this.#lent !== undefined) this.#buffers?.release(this.#lent);
+    this.#lent = undefined;
     for (;;) {
       if (this.#ahead.length === 0) this.#startNext();
       // Whoever comes back for more reads on: from then on it is fetched ahead.
@@ -53,6 +75,7 @@ export class FileReader {
       if (piece !== undefined) {
         this.#aheadBytes -= piece.data.length;
         this.servedBy = piece.servedBy;
+        this.#lent = piece.data;
         return piece.data;
       }
       this.#ahead.shift();
@@ -93,9 +116,10 @@ export class FileReader {
 function* stretchesOf(
   context: FsContext,
   file: LocatedFile,
-  offsetBytes: number,
-  endBytes: number,
+  { offsetBytes, endBytes }: FileRange,
+  buffers: ReusedBuffers | undefined,
 ): Generator<Stretch, void> {
+  const allocate = buffers && ((lengthBytes: number) => buffers.take(lengthBytes));
   const choice = new ReplicaChoice(context);
   for (const located of file.blocks) {
     const start = located.offsetBytes;
@@ -105,7 +129,8 @@ function* stretchesOf(
     const replicas = new LocatedReplicas(context, file.status.path, located, choice);
     while (from < to) {
       const cut = to - from <= UNCUT_BYTES ? to : from + STRETCH_BYTES;
-      yield new Stretch(new BlockRangeReader(context, replicas, { offsetBytes: from, endBytes: cut }));
+      const range = { offsetBytes: from, endBytes: cut };
+      yield new Stretch(new BlockRangeReader(context, replicas, range, allocate));
       from = cut;
     }
   }

@@ -48,6 +48,8 @@ export interface CreateOptions {
 export interface ReadRange {
   readonly offset?: number;
   readonly length?: number;
+  /** A buffer that was read is overwritten after the next read: less work for callers that are done with it by then. */
+  readonly reuseBuffers?: boolean;
 }
 
 export interface PublishPlan {
@@ -126,7 +128,7 @@ export class FileSystem {
   async open(path: string, range: ReadRange = {}): Promise<FileReader> {
     const { offset, length } = checkRange(range);
     const file = await locate(this.#context, this.#path(path), offset, length);
-    return new FileReader(this.#context, file, offset, offset + length);
+    return this.openLocated(file, range);
   }
 
   /** Where the bytes of a range are, to open parts of it later by `openLocated` without asking again. Errors: as `open`. */
@@ -136,8 +138,12 @@ export class FileSystem {
   }
 
   openLocated(file: LocatedFile, range: ReadRange = {}): FileReader {
-    const { offset, length } = checkRange(range);
-    return new FileReader(this.#context, file, offset, offset + length);
+    const { offset, length, reuseBuffers } = checkRange(range);
+    return new FileReader(this.#context, file, {
+      offsetBytes: offset,
+      endBytes: offset + length,
+      reuseBuffers,
+    });
   }
 
   /** Errors: as `create`, from the stream also as FileWriter.write. */
@@ -146,16 +152,16 @@ export class FileSystem {
   }
 
   async createReadStream(path: string, range: ReadRange = {}): Promise<FileReadStream> {
-    return new FileReadStream(await this.open(path, range));
+    return new FileReadStream(await this.open(path, { ...range, reuseBuffers: false }));
   }
 
   /** Shorter than `length` only at the file's end. */
   async read(path: string, offset: number, length: number): Promise<Buffer> {
-    return gather(await this.open(path, { offset, length }));
+    return gather(await this.open(path, { offset, length, reuseBuffers: true }));
   }
 
   async readFile(path: string): Promise<Buffer> {
-    return gather(await this.open(path));
+    return gather(await this.open(path, { reuseBuffers: true }));
   }
 
   /** The file is taken away again when it could not be written whole. */
@@ -335,11 +341,12 @@ async function gather(reader: FileReader): Promise<Buffer> {
   return whole.subarray(0, at);
 }
 
-function checkRange({ offset = 0, length = Number.MAX_SAFE_INTEGER }: ReadRange): Required<ReadRange> {
+function checkRange(range: ReadRange): Required<ReadRange> {
+  const { offset = 0, length = Number.MAX_SAFE_INTEGER, reuseBuffers = false } = range;
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
     throw new QuarryError('INVALID_ARGUMENT', 'offset and length of a range are whole numbers of at least 0');
   }
-  return { offset, length: Math.min(length, Number.MAX_SAFE_INTEGER - offset) };
+  return { offset, length: Math.min(length, Number.MAX_SAFE_INTEGER - offset), reuseBuffers };
 }
 
 /** The namenode names entries by their name alone; a listed file is its own only entry. */

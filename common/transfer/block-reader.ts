@@ -22,6 +22,8 @@ export interface BlockReadRequest {
   /** Silence of the datanode for that long while bytes are waited for is DEADLINE. */
   readonly readTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Where packets are received into: what `read` answers is a part of it. Without it, buffers are new and the caller's. */
+  readonly allocate?: ((lengthBytes: number) => Buffer) | undefined;
 }
 
 export interface BlockReader {
@@ -158,7 +160,8 @@ class RemoteBlockReader implements BlockReader {
   }
 
   async #nextPacket(): Promise<Packet> {
-    const packet = await readPacket(this.#wire, this.#checksummed, this.#request.readTimeoutMs);
+    const { readTimeoutMs, allocate } = this.#request;
+    const packet = await readPacket(this.#wire, this.#checksummed, readTimeoutMs, allocate);
     if (packet !== undefined) return packet;
     throw new QuarryError(
       'PEER_UNREACHABLE',
