@@ -10,19 +10,23 @@ type NextResolve = (
   context?: ResolveHookContext,
 ) => ResolveFnOutput | Promise<ResolveFnOutput>;
 
+const ENTRIES: Readonly<Record<string, string>> = {
+  quarry: 'dist/client/index.js',
+  'quarry/workflow': 'dist/workflow/index.js',
+};
+/** It imports DAG files and nothing else: they are entries as jobs are. */
+const DAG_IMPORTER = pathToFileURL(join(packageRoot, 'dist/workflow/load/import-dag-file.js')).href;
+
 export async function resolve(
   specifier: string,
   context: ResolveHookContext,
   next: NextResolve,
 ): Promise<ResolveFnOutput> {
-  if (specifier === 'quarry') {
-    return {
-      url: pathToFileURL(join(packageRoot, 'dist/client/index.js')).href,
-      format: 'module',
-      shortCircuit: true,
-    };
+  const own = ENTRIES[specifier];
+  if (own !== undefined) {
+    return { url: pathToFileURL(join(packageRoot, own)).href, format: 'module', shortCircuit: true };
   }
   const resolved = await next(specifier, context);
-  const isEntry = context.parentURL === undefined;
+  const isEntry = context.parentURL === undefined || context.parentURL === DAG_IMPORTER;
   return isEntry && resolved.url.startsWith('file:') ? { ...resolved, format: 'module' } : resolved;
 }

@@ -121,6 +121,14 @@ export const CONFIG_KEYS = {
   'executor.cacheBytes': key(512 * MiB, 'block cache on tmpfs'),
   'executor.heartbeatIntervalMs': key(1_000, 'to the driver'),
 
+  'workflow.port': key(8_793, 'HTTP API of the workflow service; 0 picks a free port'),
+  'workflow.slots': key(4, 'attempts of tasks that run at once'),
+  'workflow.pools': key([], 'pools of slots that tasks may name, as NAME=SLOTS'),
+  'workflow.smtpUrl': key('', 'where e-mails go that name no server: smtp://[USER:PASSWORD@]HOST:PORT'),
+  'workflow.killGraceMs': key(10_000, 'between SIGTERM and SIGKILL to the processes of an attempt'),
+  'workflow.reloadIntervalMs': key(2_000, 'how often DAG files are looked at for changes'),
+  'workflow.runsKept': key(1_000, 'finished runs of a DAG that are remembered, with their logs'),
+
   'log.port': key(9_192, 'the embedded log of services/log'),
   'log.writeBufferBytes': key(32 * MiB, 'LevelDB write buffer of the embedded log'),
   'log.retentionIntervalMs': key(60_000, 'how often retention and compaction of the embedded log run'),

@@ -16,6 +16,7 @@ const LAYERS: Record<string, readonly string[]> = {
   executor: ['client/fs', 'common', 'log', 'sinks'],
   driver: ['client/fs', 'common', 'log', 'sinks'],
   services: ['client', 'client/fs', 'common', 'log', 'sinks'],
+  'services/workflow': ['common', 'workflow'],
   workflow: ['client', 'client/fs', 'common', 'sinks'],
   web: ['common'],
   cluster: ['client', 'client/fs', 'common', 'log', 'sinks'],
