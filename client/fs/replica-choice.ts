@@ -5,6 +5,8 @@ import type { FsContext } from './fs-context.ts';
 const NODES_MAX = 2;
 /** A node that is slower than the fastest by that factor gets no share: in-order reading waits for the slowest. */
 const SLOW_FACTOR = 4;
+/** Nodes that are faster than that, 100 MiB/s, are equals: what they differ by then is chance. */
+const BYTES_PER_MS_MAX = 100 * 1024;
 /** A shorter read says more about round trips than about the node. */
 const RATED_BYTES_MIN = 1024 * 1024;
 
@@ -31,7 +33,8 @@ export class ReplicaChoice {
 
   /** `tookMs` from the request to the last byte. */
   note(node: DatanodeInfo, lengthBytes: number, tookMs: number): void {
-    if (lengthBytes >= RATED_BYTES_MIN) this.#bytesPerMs.set(node.id, lengthBytes / Math.max(tookMs, 0.1));
+    if (lengthBytes < RATED_BYTES_MIN) return;
+    this.#bytesPerMs.set(node.id, Math.min(BYTES_PER_MS_MAX, lengthBytes / Math.max(tookMs, 1)));
   }
 
   #equals(nodes: readonly DatanodeInfo[]): DatanodeInfo[] {

@@ -81,6 +81,8 @@ export class FakeCluster implements BlockClient {
   /** Called before a call is executed; what it throws is the answer. */
   beforeCall: (name: string, attempt: number) => void = () => undefined;
   readonly badBlocks: string[] = [];
+  /** Bytes that a reader of a block gets at once. */
+  pieceBytes = 100;
   #nextId = 1000;
 
   constructor(nodes = 3) {
@@ -318,12 +320,13 @@ export class FakeCluster implements BlockClient {
     const replica = node.replica(request.block.blockId);
     let at = request.offsetBytes;
     const end = request.offsetBytes + request.lengthBytes;
+    const { pieceBytes } = this;
     return {
       close: () => undefined,
       async read() {
         if (at >= end) return undefined;
         if (at >= node.readsBytes) throw new QuarryError(node.readFailure, `${node.info.id} fails`);
-        const data = replica.bytes.subarray(at, Math.min(at + 100, end));
+        const data = replica.bytes.subarray(at, Math.min(at + pieceBytes, end));
         at += data.length;
         return data;
       },

@@ -72,6 +72,52 @@ describe('FileReader', () => {
     expect(cluster.datanode('dn2').opened).toEqual(['read unix:/run/dn2.sock']);
   });
 
+  describe('of a block of many stretches', () => {
+    const MiB = 1024 * 1024;
+    const large = randomBytes(32 * MiB);
+    const settings = { 'client.packetBytes': String(MiB) };
+    const reads = (id: string) => cluster.datanode(id).opened.length;
+
+    beforeEach(async () => {
+      cluster.pieceBytes = 256 * 1024;
+      fs = await cluster.connect(settings);
+      await fs.writeFile('/large', large, { blockSizeBytes: 24 * MiB });
+      for (const node of cluster.datanodes) node.opened.length = 0;
+    });
+
+    it('takes turns between two replicas, and keeps the order', async () => {
+      expect((await fs.readFile('/large')).equals(large)).toBe(true);
+      expect(reads('dn1')).toBe(4);
+      expect(reads('dn2')).toBe(4);
+      expect(reads('dn3')).toBe(0);
+    });
+
+    it('asks for no more ahead than its window, and for nothing before its second read', async () => {
+      const reader = await fs.open('/large');
+      await reader.read();
+      expect(reads('dn1') + reads('dn2')).toBe(1);
+      await reader.read();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(reads('dn1') + reads('dn2')).toBe(3);
+      reader.close();
+      expect(await reader.read()).toBeUndefined();
+    });
+
+    it('reads from its own node alone', async () => {
+      const local = await cluster.connect(settings, 'dn1');
+      expect((await local.readFile('/large')).equals(large)).toBe(true);
+      expect([reads('dn1'), reads('dn2')]).toEqual([8, 0]);
+    });
+
+    it('asks a replica that failed in one stretch last in the next ones', async () => {
+      cluster.datanode('dn2').readFailure = 'BLOCK_CORRUPT';
+      cluster.datanode('dn2').readsBytes = 5 * MiB;
+      expect((await fs.readFile('/large')).equals(large)).toBe(true);
+      expect(cluster.badBlocks).toEqual(['dn2', 'dn2']);
+      expect(reads('dn2')).toBeLessThanOrEqual(3);
+    });
+  });
+
   it('can be left in the middle', async () => {
     let seen = 0;
     for await (const data of await fs.open('/a')) {
