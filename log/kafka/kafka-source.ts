@@ -1,8 +1,9 @@
-import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
 import type { LogSource, OffsetRange, PartitionOffsets, RecordBatch } from '../log.ts';
+import { followFrom, readRange } from '../range-source.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { kafkaError, moved } from './kafka-error.ts';
-import { PartitionReader } from './partition-reader.ts';
+import { KafkaFetch } from './kafka-fetch.ts';
 import {
   LIST_OFFSETS,
   type ListedOffset,
@@ -47,36 +48,18 @@ export class KafkaSource implements LogSource {
     return found.map((entry, index) => (entry.offset >= 0 ? entry : latest[index]!));
   }
 
-  async *read(
-    range: OffsetRange,
-    options: { readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<RecordBatch> {
-    if (range.until <= range.from) return;
-    const reader = new PartitionReader(this.#cluster, range, options.signal);
-    try {
-      yield* reader.batches();
-    } finally {
-      reader.close();
-    }
+  read(range: OffsetRange, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
+    return readRange(this.#open, range, this.#cluster.retries(options.signal));
   }
 
-  async *follow(
+  follow(
     start: { readonly topic: string; readonly partition: number; readonly from: number },
     options: { readonly signal: AbortSignal },
-  ): AsyncGenerator<RecordBatch> {
-    const reader = new PartitionReader(
-      this.#cluster,
-      { ...start, until: Number.POSITIVE_INFINITY },
-      options.signal,
-    );
-    try {
-      yield* reader.batches();
-    } catch (thrown) {
-      if (!(options.signal.aborted && hasCode(thrown, 'INTERRUPTED'))) throw thrown;
-    } finally {
-      reader.close();
-    }
+  ): AsyncIterable<RecordBatch> {
+    return followFrom(this.#open, start, this.#cluster.retries(options.signal));
   }
+
+  readonly #open = (topic: string, partition: number) => new KafkaFetch(this.#cluster, topic, partition);
 
   #offsets(topic: string, timestampMs: number): Promise<PartitionOffsets[]> {
     return this.#cluster.retrying(async () => {
