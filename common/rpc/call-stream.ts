@@ -10,6 +10,12 @@ const ID_MAX = 2 ** 31;
 /** An open stream keeps a process from ending by itself, and costs more to open than a call: it is kept that long after the last one. */
 const IDLE_MS = 200;
 
+/**
+ * How a lost connection shows besides UNAVAILABLE: a server that is forced to go cancels its streams, and a write to a socket
+ * whose peer has died (EPIPE) is INTERNAL. Calls have statuses of their own, so none of these can be a call's.
+ */
+const BROKEN: readonly status[] = [status.CANCELLED, status.INTERNAL, status.UNKNOWN];
+
 const asIs = (bytes: Buffer) => bytes;
 
 interface PendingCall {
@@ -47,9 +53,8 @@ export class CallStream {
     });
     this.#stream.on('data', (batch: Buffer) => this.#receive(batch));
     this.#stream.on('error', (failure: StatusObject & Error) => {
-      // None of these calls was cancelled by its caller: a server that is forced to go ends its streams like that.
       this.#broke(
-        failure.code === status.CANCELLED ? { code: status.UNAVAILABLE, details: failure.details } : failure,
+        BROKEN.includes(failure.code) ? { code: status.UNAVAILABLE, details: failure.details } : failure,
       );
     });
     this.#stream.on('end', () =>
