@@ -4,6 +4,7 @@ import { conditionals } from './conditionals.ts';
 import { dates } from './dates.ts';
 import type { FunctionSpec } from './function-spec.ts';
 import { generators } from './generators.ts';
+import { json } from './json.ts';
 import { lambdas } from './lambdas.ts';
 import { math } from './math.ts';
 import { operators } from './operators.ts';
@@ -22,6 +23,7 @@ const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = new Map(
     collections,
     generators,
     lambdas,
+    json,
     aggregates,
     windows,
     timeWindows,

@@ -307,8 +307,6 @@ export const strings = new FunctionFamily()
     ([value], call) => `format('{:,.${literalText(call.args[1]) ?? '0'}f}', CAST(${value} AS DOUBLE))`,
   )
   .add('format_string printf', 'string ...any', STRING, (args) => `printf(${args.join(', ')})`)
-  .add('get_json_object', 'string string', STRING, `json_extract_string($1, $2)`, { nullable: 'always' })
-  .add('json_array_length', 'string', INTEGER, 'json_array_length($1)', { nullable: 'always' })
   .add(
     'url_encode',
     'string',
