@@ -4,21 +4,35 @@ import { sweepMemoryCaches } from '../common/memory-caches.ts';
 import { QuarryError } from '../common/quarry-error.ts';
 import {
   isAlive,
+  isSupervisor,
   type NamedProcess,
   processesOf,
   readLaunchFile,
   removeClusterFile,
+  renewed,
   runningCluster,
   writeClusterFile,
 } from './cluster-files.ts';
-import { executorOf, type Role } from './layout.ts';
+import { executorOf, type Role, serviceAddress } from './layout.ts';
 import { NodeProcess } from './node-process.ts';
 
 /** How long a process may take to close its stores before it is killed. */
 const STOP_TIMEOUT_MS = 8_000;
 const START_TIMEOUT_MS = 30_000;
 /** Users of a role end before it. */
-const STOP_ORDER: readonly Role[] = ['driver', 'executor', 'datanode', 'namenode'];
+const STOP_ORDER: readonly Role[] = [
+  'services/web',
+  'services/workflow',
+  'services/applications',
+  'services/agent',
+  'services/landing',
+  'driver',
+  'executor',
+  'services/views',
+  'services/log',
+  'datanode',
+  'namenode',
+];
 
 /** Ends every process in order and removes cluster.json. Errors: CLUSTER_NOT_RUNNING. */
 export async function stopCluster(directory: string): Promise<void> {
@@ -27,6 +41,15 @@ export async function stopCluster(directory: string): Promise<void> {
     removeClusterFile(directory);
     throw new QuarryError('CLUSTER_NOT_RUNNING', `no cluster runs in ${directory}`);
   }
+  if (isSupervisor(file.supervisor?.pid)) {
+    await endSupervisor(file.supervisor!.pid);
+    return;
+  }
+  await stopProcesses(directory, file);
+}
+
+/** Ends the processes themselves, whoever watches them. */
+export async function stopProcesses(directory: string, file: ClusterFile): Promise<void> {
   for (const role of STOP_ORDER) {
     await Promise.all(
       processesOf(file)
@@ -51,19 +74,26 @@ export function signalNode(
   return chosen.map(({ pid }) => pid);
 }
 
+/** It stops the cluster on SIGTERM; a supervisor that was killed leaves that to the caller. */
+async function endSupervisor(pid: number): Promise<void> {
+  process.kill(pid, 'SIGTERM');
+  while (isSupervisor(pid)) await sleep(20);
+}
+
 /** Ends a node's processes where they live and starts them again on the same data and ports. Answers the new cluster.json. */
 export async function restartNode(directory: string, node: string, role?: string): Promise<ClusterFile> {
   const launch = readLaunchFile(directory);
   let file = readClusterFile(directory);
   const chosen = choose(file, node, role);
   await Promise.all(chosen.map(({ pid }) => end(pid)));
+  if (isSupervisor(file.supervisor?.pid)) return awaitRestart(directory, chosen);
   for (const { name } of chosen) {
     const record = launch.processes[name];
     if (record === undefined) throw new QuarryError('INTERNAL', `launch.json does not know ${name}`);
     const started = new NodeProcess(directory, record.role, name);
     try {
       const ready = await started.serve(record.options, START_TIMEOUT_MS);
-      file = withPid(file, name, ready.pid);
+      file = renewed(file, name, { pid: ready.pid, address: serviceAddress(record.role, ready) });
       writeClusterFile(directory, file);
     } catch (thrown) {
       await started.kill();
@@ -74,26 +104,42 @@ export async function restartNode(directory: string, node: string, role?: string
   return file;
 }
 
+/** The supervisor starts what has ended; cluster.json has the new pids when they serve. */
+async function awaitRestart(directory: string, ended: readonly NamedProcess[]): Promise<ClusterFile> {
+  const deadlineMs = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const file = readClusterFile(directory);
+    const now = processesOf(file);
+    const isBack = (before: NamedProcess) =>
+      now.some(({ name, pid }) => name === before.name && pid !== before.pid && isAlive(pid));
+    if (ended.every(isBack)) return file;
+    if (performance.now() > deadlineMs) {
+      throw new QuarryError(
+        'INTERNAL',
+        `${ended.map(({ name }) => name).join(', ')} did not come back: see the logs in ${directory}`,
+      );
+    }
+    await sleep(50);
+  }
+}
+
 function choose(file: ClusterFile, node: string, role: string | undefined): NamedProcess[] {
   const names =
     role === 'executor' ? [executorOf(node)] : role === 'datanode' ? [node] : [node, executorOf(node)];
   const chosen = processesOf(file).filter(({ name }) => names.includes(name));
   if (chosen.length === 0 || (role !== undefined && role !== 'executor' && role !== 'datanode')) {
-    const known = ['namenode', 'driver', ...file.datanodes.map(({ id }) => id)].join(', ');
+    const known = [
+      'namenode',
+      'driver',
+      ...file.datanodes.map(({ id }) => id),
+      ...(file.services ?? []).map(({ name }) => name),
+    ].join(', ');
     throw new QuarryError(
       'INVALID_ARGUMENT',
       `no node ${node}${role === undefined ? '' : ` with role ${role}`}; there are ${known}`,
     );
   }
   return chosen;
-}
-
-function withPid(file: ClusterFile, name: string, pid: number): ClusterFile {
-  const renew = <T extends { readonly id: string }>(nodes: readonly T[]) =>
-    nodes.map((node) => (node.id === name ? { ...node, pid } : node));
-  if (name === 'namenode') return { ...file, namenode: { ...file.namenode, pid } };
-  if (name === 'driver') return { ...file, driver: { ...file.driver, pid } };
-  return { ...file, datanodes: renew(file.datanodes), executors: renew(file.executors) };
 }
 
 async function end(pid: number): Promise<void> {

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { RoleOptions } from '../common/role.ts';
 
-export type Role = 'namenode' | 'datanode' | 'executor' | 'driver';
+export type Role = 'namenode' | 'datanode' | 'executor' | 'driver' | ServiceRole;
+/** The folder of a service's code; its name in cluster.json is the last part. */
+export type ServiceRole = `services/${string}`;
 
 /** One process of a cluster, with all it takes to start it again on the same ports and data. */
 export interface ProcessRecord {
@@ -34,3 +36,11 @@ export const datanodeName = (index: number) => `dn${index}`;
 export const executorName = (index: number) => `ex${index}`;
 /** The executor beside a datanode: they share the number. */
 export const executorOf = (datanode: string) => datanode.replace(/^dn/, 'ex');
+
+/** The door of a service that others come to: cluster.json has one address a service. */
+export function serviceAddress(
+  role: Role,
+  { addresses }: { readonly addresses: Readonly<Record<string, string>> },
+): string | undefined {
+  return role.startsWith('services/') ? Object.values(addresses)[0] : undefined;
+}

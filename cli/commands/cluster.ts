@@ -1,10 +1,16 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, processesOf } from '../../cluster/cluster-files.ts';
+import { isAlive, processesOf, runningCluster } from '../../cluster/cluster-files.ts';
 import { restartNode, signalNode, stopCluster } from '../../cluster/control.ts';
 import { launchCluster } from '../../cluster/launch.ts';
+import { layout } from '../../cluster/layout.ts';
+import { supervise } from '../../cluster/supervise.ts';
 import { untilSignal } from '../../cluster/until-signal.ts';
 import { clusterDirectory, readClusterFile } from '../../common/cluster-file.ts';
 import { parseSettings } from '../../common/config.ts';
+import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { type Command, notThereYet, parse, print, printJson, wholeNumber } from '../command.ts';
 
@@ -13,9 +19,9 @@ const SIGNALS = ['KILL', 'STOP', 'CONT', 'TERM'] as const;
 export const clusterCommand: Command = {
   name: 'cluster',
   summary: 'start, stop and look at a cluster of real processes',
-  usage: `quarry cluster start [--nodes 3] [--dir DIR] [--ports default|auto] [--detach] [--set key=value]...
+  usage: `quarry cluster start [--nodes 3] [--dir DIR] [--ports default|auto] [--detach] [--supervise] [--set key=value]...
     starts a namenode, a driver and so many datanodes with an executor each; prints when ready and stays until Ctrl-C;
-    with --detach it returns when ready
+    with --detach it returns when ready; --supervise starts killed processes again and runs what submit --supervise leaves
 quarry cluster status [--dir DIR] [--json]
 quarry cluster stop [--dir DIR]
 quarry cluster restart NODE [--role datanode|executor] [--dir DIR]
@@ -56,18 +62,22 @@ async function start(args: readonly string[]): Promise<number> {
     supervise: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
   });
-  if (values.supervise) return notThereYet('quarry cluster start --supervise');
   if (values.ports !== 'default' && values.ports !== 'auto') {
     throw new QuarryError('INVALID_ARGUMENT', `--ports takes default or auto, not ${values.ports}`);
   }
+  if (values.supervise && values.detach) return startInBackground(args, values.dir ?? values.cluster);
   const startedMs = performance.now();
+  const settings = parseSettings(values.set);
   const cluster = await launchCluster({
     directory: clusterDirectory(values.dir ?? values.cluster),
     nodes: wholeNumber('--nodes', values.nodes, 1),
     ports: values.ports,
-    settings: parseSettings(values.set),
+    settings,
   });
   const { file, directory } = cluster;
+  const supervised = values.supervise
+    ? await supervise(cluster, { directory, ports: values.ports, settings }, (line) => console.error(line))
+    : undefined;
   print(
     `ready in ${((performance.now() - startedMs) / 1000).toFixed(2)} s: ${file.datanodes.length} nodes in ${directory}`,
   );
@@ -81,11 +91,41 @@ async function start(args: readonly string[]): Promise<number> {
     for (const process of cluster.processes) process.unref();
     return 0;
   }
-  for (const process of cluster.processes)
-    process.onExit((how) => console.error(`${process.name} ended: ${how}`));
+  if (supervised === undefined) {
+    for (const process of cluster.processes)
+      process.onExit((how) => console.error(`${process.name} ended: ${how}`));
+  }
   await untilSignal();
   print('stopping');
-  await stopCluster(directory);
+  if (supervised === undefined) await stopCluster(directory);
+  else await supervised.stop();
+  return 0;
+}
+
+/** The supervisor stays when this command returns: it is the same command without --detach, in a session of its own. */
+async function startInBackground(args: readonly string[], named: string | undefined): Promise<number> {
+  const directory = clusterDirectory(named);
+  if (runningCluster(directory) !== undefined) {
+    throw new QuarryError('STORAGE_IN_USE', `a cluster already runs in ${directory}: stop it first`);
+  }
+  const log = layout.logFile(directory, 'supervisor');
+  mkdirSync(dirname(log), { recursive: true });
+  const out = openSync(log, 'a');
+  const words = ['cluster', 'start', ...args.filter((word) => word !== '--detach')];
+  const child = spawn(process.execPath, [join(packageRoot, 'bin/quarry'), ...words], {
+    detached: true,
+    stdio: ['ignore', out, out],
+  });
+  closeSync(out);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const isUp = async () => {
+    while (runningCluster(directory)?.supervisor?.pid !== child.pid) await sleep(20);
+    return true;
+  };
+  const up = await Promise.race([isUp(), ended.then(() => false)]);
+  if (!up) throw new QuarryError('INTERNAL', readFileSync(log, 'utf8').trimEnd().split('\n').at(-1) ?? '');
+  child.unref();
+  print(`ready, supervised by pid ${child.pid}: ${directory}`);
   return 0;
 }
 

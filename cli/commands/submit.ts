@@ -1,34 +1,45 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { ApplicationStore } from '../../client/applications/application-store.ts';
 import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import { type Command, notThereYet, parse } from '../command.ts';
-import { CLUSTER_OPTION, namedCluster } from '../connection.ts';
+import { type Command, parse, print } from '../command.ts';
+import { CLUSTER_OPTION, namedCluster, withFileSystem } from '../connection.ts';
 
 /** From the root: this file may be part of a bundle, the job's process loads the package as it is installed. */
 const JOB_RUNTIME = pathToFileURL(join(packageRoot, 'dist/cli/job-runtime.js')).href;
 
+/** Options that take the next word. */
+const VALUED = ['--cluster', '--status', '--kill'];
+
 export const submitCommand: Command = {
   name: 'submit',
   summary: 'run a job file: TypeScript or JavaScript with the SDK, or PySpark',
-  usage: `quarry submit [--cluster DIR] JOB.ts|JOB.js|JOB.py [ARGUMENTS OF THE JOB]
+  usage: `quarry submit [--cluster DIR] [--supervise] JOB.ts|JOB.js|JOB.py [ARGUMENTS OF THE JOB]
+quarry submit --status ID | --kill ID
+    --supervise leaves the job in the cluster, which starts it again until it ends with exit code 0, and prints its ID
     a job finds its cluster through QUARRY_CLUSTER and SPARK_REMOTE, which are set for it; its exit code is the command's`,
   async run(words) {
-    const at = words.findIndex((word, i) => !word.startsWith('-') && words[i - 1] !== '--cluster');
+    const at = words.findIndex((word, i) => !word.startsWith('-') && !VALUED.includes(words[i - 1] ?? ''));
     const own = at < 0 ? words : words.slice(0, at);
     const { values } = parse('submit', own, {
       ...CLUSTER_OPTION,
       supervise: { type: 'boolean', default: false },
+      status: { type: 'string' },
+      kill: { type: 'string' },
     });
-    if (values.supervise) return notThereYet('quarry submit --supervise');
-    const job = words[at];
+    if (values.status !== undefined) return status(values.cluster, values.status);
+    if (values.kill !== undefined) return kill(values.cluster, values.kill);
+    const job = at < 0 ? undefined : words[at];
     if (job === undefined)
       throw new QuarryError('INVALID_ARGUMENT', 'name a job file; see quarry submit --help');
     if (!existsSync(job)) throw new QuarryError('FILE_NOT_FOUND', `no job file ${job}`);
     const { directory, file } = namedCluster(values.cluster);
+    if (values.supervise) return supervised(values.cluster, job, words.slice(at + 1));
     const [program, args] = interpreter(job);
     return run(program, [...args, job, ...words.slice(at + 1)], {
       QUARRY_CLUSTER: directory,
@@ -36,6 +47,49 @@ export const submitCommand: Command = {
     });
   },
 };
+
+/** Errors: CLUSTER_NOT_RUNNING when nobody supervises. */
+async function supervised(
+  cluster: string | undefined,
+  job: string,
+  args: readonly string[],
+): Promise<number> {
+  interpreter(job);
+  const { directory, file } = namedCluster(cluster);
+  if (!(file.services ?? []).some(({ name }) => name === 'applications')) {
+    throw new QuarryError(
+      'CLUSTER_NOT_RUNNING',
+      `nobody supervises applications in ${directory}: start the cluster with quarry cluster start --supervise`,
+    );
+  }
+  const application = await withFileSystem(cluster, (fs) =>
+    new ApplicationStore(fs).add(
+      { file: job, source: readFileSync(job, 'utf8'), args, environment: {} },
+      Date.now(),
+    ),
+  );
+  print(application.id);
+  return 0;
+}
+
+async function status(cluster: string | undefined, id: string): Promise<number> {
+  const { name, state, attempts, note } = await withFileSystem(cluster, (fs) =>
+    new ApplicationStore(fs).get(id),
+  );
+  print(`${id} ${name}: ${state}, attempt ${attempts}${note === '' ? '' : ` (last: ${note})`}`);
+  return 0;
+}
+
+async function kill(cluster: string | undefined, id: string): Promise<number> {
+  await withFileSystem(cluster, async (fs) => {
+    const store = new ApplicationStore(fs);
+    const application = await store.get(id);
+    if (application.state === 'finished' || application.state === 'stopped') return;
+    await store.put({ ...application, state: 'stopping' });
+    while ((await store.get(id)).state === 'stopping') await sleep(100);
+  });
+  return status(cluster, id);
+}
 
 function interpreter(job: string): [string, string[]] {
   switch (extname(job)) {
