@@ -10,6 +10,7 @@ import { serveJobs } from './http/http-door.ts';
 import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
 import { SessionTable } from './session/session-table.ts';
+import { TableWriter } from './tables/table-writer.ts';
 
 /** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
 export const start: StartRole = async (options, config, seams) => {
@@ -28,6 +29,12 @@ export const start: StartRole = async (options, config, seams) => {
     planner: analyzerPlanner,
     queries: compute.queries,
     extensions: new ExtensionTable([[RDD_PLAN_TYPE_URL, rdd]]),
+    tables: new TableWriter({
+      queries: compute.queries,
+      notes: compute.notes,
+      clock: seams.clock,
+      log: seams.log,
+    }),
   });
   const connect = new ConnectServer({
     service,

@@ -15,7 +15,10 @@ export async function openTables(jdbcUrl: string, credentials: TableCredentials 
   const { kind, host, port, database, ...inUrl } = parseJdbcUrl(jdbcUrl);
   if (kind === 'quarry') {
     if (database === '') {
-      throw new QuarryError('INVALID_ARGUMENT', `${jdbcUrl} names no database: use jdbc:quarry://HOST:PORT/NAME`);
+      throw new QuarryError(
+        'INVALID_ARGUMENT',
+        `${jdbcUrl} names no database: use jdbc:quarry://HOST:PORT/NAME`,
+      );
     }
     const { QuarryTables } = await import('./quarry/quarry-tables.ts');
     return new QuarryTables(`${host}:${port}`, database);

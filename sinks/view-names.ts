@@ -31,7 +31,10 @@ export function groupByKey(entries: ViewBatch['entries']): Map<string, Map<strin
   const groups = new Map<string, Map<string, string>>();
   for (const { key, field, value } of entries) {
     if (key.includes('\0') || field.includes('\0')) {
-      throw new QuarryError('INVALID_ARGUMENT', `a view's key or field has a NUL: ${JSON.stringify([key, field])}`);
+      throw new QuarryError(
+        'INVALID_ARGUMENT',
+        `a view's key or field has a NUL: ${JSON.stringify([key, field])}`,
+      );
     }
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = new Map()));

@@ -1,4 +1,5 @@
 import {
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerReadableStream,
@@ -16,6 +17,7 @@ import type { FetchErrorDetailsRequest } from '../../proto/gen/spark/connect/Fet
 import type { FetchErrorDetailsResponseInput } from '../../proto/gen/spark/connect/FetchErrorDetailsResponse.ts';
 import type { ReattachExecuteRequest } from '../../proto/gen/spark/connect/ReattachExecuteRequest.ts';
 import type { SparkConnectServiceDefinition } from '../../proto/gen/spark/connect/SparkConnectService.ts';
+import { runIdentity } from '../session/session-run.ts';
 import { connectProtocol, methodPath } from './connect-protocol.ts';
 import type { ConnectService } from './connect-service.ts';
 import { ErrorLog } from './error-log.ts';
@@ -55,7 +57,13 @@ export class ConnectServer {
     this.#unary('ReleaseSession', (request) => service.releaseSession(request as never));
     this.#unary('CloneSession', (request) => service.cloneSession(request as never));
     this.#unary('FetchErrorDetails', (request) => this.#errorDetails(request as FetchErrorDetailsRequest));
-    this.#stream<ExecutePlanRequest>('ExecutePlan', (request) => [service.execute(request), undefined]);
+    this.#stream<ExecutePlanRequest>('ExecutePlan', (request, metadata) => [
+      service.execute(
+        request,
+        runIdentity((name) => metadata.get(name)[0]?.toString()),
+      ),
+      undefined,
+    ]);
     this.#stream<ReattachExecuteRequest>('ReattachExecute', (request) => [
       service.reattach(request),
       request.lastResponseId,
@@ -105,13 +113,16 @@ export class ConnectServer {
 
   #stream<Request>(
     name: MethodName,
-    open: (request: Request) => [operation: Operation, lastResponseId: string | undefined],
+    open: (
+      request: Request,
+      metadata: Metadata,
+    ) => [operation: Operation, lastResponseId: string | undefined],
   ): void {
     const handler = (call: ServerWritableStream<Request, Buffer>) => {
       const controller = new AbortController();
       call.on('cancelled', () => controller.abort());
       const send = async () => {
-        const [operation, lastResponseId] = open(call.request);
+        const [operation, lastResponseId] = open(call.request, call.metadata);
         await this.#sendResponses(call, operation, lastResponseId, controller.signal);
       };
       send().catch((thrown: unknown) => call.emit('error', this.#status(name, thrown)));

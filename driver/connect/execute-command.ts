@@ -6,6 +6,7 @@ import type { Relation } from '../../proto/gen/spark/connect/Relation.ts';
 import type { SqlCommand } from '../../proto/gen/spark/connect/SqlCommand.ts';
 import type { WriteOperation } from '../../proto/gen/spark/connect/WriteOperation.ts';
 import { checkBatchWrite } from '../plan/check-streaming.ts';
+import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { QueryContext, SaveMode } from '../schedule/query-runner.ts';
 import type { Session } from '../session/session.ts';
 import { resultResponses } from './result-responses.ts';
@@ -29,7 +30,7 @@ export async function* executeCommand(
       yield* sqlCommand(command.sqlCommand!, session, context, sources);
       return;
     case 'writeOperation':
-      await write(command.writeOperation!, session, context, sources);
+      yield* write(command.writeOperation!, session, context, sources);
       return;
     case 'createDataframeView': {
       const { input, name, isGlobal, replace } = command.createDataframeView!;
@@ -117,17 +118,21 @@ const SAVE_MODES: Readonly<Record<WriteOperation['mode'], SaveMode>> = {
   SAVE_MODE_IGNORE: 'ignore',
 };
 
-async function write(
+async function* write(
   operation: WriteOperation,
   session: Session,
   context: QueryContext,
   sources: ResultSources,
-): Promise<void> {
+): AsyncGenerator<ResponseBody, void, undefined> {
   const format = (operation.source || session.settings.get('spark.sql.sources.default')).toLowerCase();
   const plan = await sources.planner.analyze(session, operation.input!);
   checkBatchWrite(plan);
   if (format === 'noop') {
     for await (const _ of planResult(plan, sources.queries).run(context));
+    return;
+  }
+  if (format === 'jdbc') {
+    yield await writeTable(operation, plan, { session, context, sources });
     return;
   }
   checkWritable(operation, format, session);
@@ -147,11 +152,38 @@ async function write(
   );
 }
 
+/** What became of it goes to the client as metrics of the write. */
+async function writeTable(
+  operation: WriteOperation,
+  plan: LogicalPlan,
+  { session, context, sources }: { session: Session; context: QueryContext; sources: ResultSources },
+): Promise<ResponseBody> {
+  if (operation.saveType === 'table')
+    throw refused('saveAsTable and insertInto', 'Use save() with option dbtable.');
+  if (operation.partitioningColumns.length > 0 || operation.bucketBy !== null) {
+    throw refused('partitionBy and bucketBy with format jdbc');
+  }
+  if (sources.tables === undefined) throw refused('writing jdbc');
+  const { outcome, rowCount } = await sources.tables.write(
+    {
+      plan,
+      mode: SAVE_MODES[operation.mode],
+      options: operation.options,
+      key: session.run.nextKey(),
+    },
+    context,
+  );
+  const metric = (value: number) => ({ name: 'rows', value, metricType: 'sum' });
+  const executionMetrics =
+    outcome === 'written' ? { rowsWritten: metric(rowCount) } : { rowsSkipped: metric(rowCount) };
+  return { metrics: { metrics: [{ name: 'jdbc', executionMetrics }] } };
+}
+
 /** What would be written otherwise than asked for is refused. */
 function checkWritable(operation: WriteOperation, format: string, session: Session): void {
   if (operation.saveType === 'table')
     throw refused('saveAsTable and insertInto', 'There are no tables: write to a path.');
-  if (format !== 'parquet') throw refused(`writing ${format}`, 'Write parquet.');
+  if (format !== 'parquet') throw refused(`writing ${format}`, 'Write parquet or jdbc.');
   if (operation.bucketBy !== null || operation.sortColumnNames.length > 0)
     throw refused('bucketBy and sortBy');
   if (operation.clusteringColumns.length > 0) throw refused('clusterBy');

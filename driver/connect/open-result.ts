@@ -9,6 +9,7 @@ import { renderRows } from './arrow-rows.ts';
 import { catalogResult } from './catalog.ts';
 import { structOf } from './data-type.ts';
 import type { ExtensionTable } from './extensions.ts';
+import type { TableWriter } from '../tables/table-writer.ts';
 import type { Planner } from './planner.ts';
 import { planResult, type Result, rowsResult } from './result.ts';
 import { htmlString, showString } from './show-string.ts';
@@ -18,6 +19,8 @@ export interface ResultSources {
   readonly planner: Planner;
   readonly queries: QueryRunner;
   readonly extensions: ExtensionTable;
+  /** Writes with format jdbc; without one they are refused. */
+  readonly tables?: TableWriter;
   readonly streams?: StreamSources;
 }
 

@@ -1,3 +1,4 @@
+import type { LocalRows } from './analyze/source-table.ts';
 import type { LogicalPlan, LogScanRange, ScanFile } from './logical-plan.ts';
 import type { StructField, StructType } from './spark-type.ts';
 
@@ -30,6 +31,12 @@ export interface ResolvedLog {
   readonly ranges: readonly LogScanRange[];
 }
 
+/** A read with format jdbc. */
+export interface TableSource {
+  readonly options: Readonly<Record<string, string>>;
+  readonly predicates?: readonly string[];
+}
+
 /** What the analyzer asks of its session. A session answers from its own state; nothing here reads user data but `resolveFiles`. */
 export interface AnalyzerContext {
   /** The session's value of a `spark.*` key, its default when unset, or undefined for an unknown key. */
@@ -40,6 +47,8 @@ export interface AnalyzerContext {
   resolveFiles(source: FileSource): Promise<ResolvedFiles>;
   /** Offsets of a batch read of a log. Errors: TOPIC_NOT_FOUND, LOG_UNAVAILABLE, INVALID_ARGUMENT (an option). */
   resolveLog(source: LogSourceOptions): Promise<ResolvedLog>;
+  /** The rows of a read with format jdbc. Errors: those of `readTable`. */
+  resolveTable(source: TableSource): Promise<LocalRows>;
   /** What is kept under the id of a CachedRemoteRelation. */
   remoteRelation(id: string): LogicalPlan | undefined;
   /** Unique in the session: views analysed earlier are joined to plans analysed later. */

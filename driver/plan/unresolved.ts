@@ -92,6 +92,8 @@ export type UnresolvedNode =
       readonly paths: readonly string[];
       readonly options: Readonly<Record<string, string>>;
       readonly schema: string | undefined;
+      /** Of `read.jdbc`: a part of the result each. */
+      readonly predicates?: readonly string[];
       /** `readStream`: a source that grows. */
       readonly streaming?: boolean;
     }

@@ -5,7 +5,7 @@ import type { Seams } from '../../common/seams/seams.ts';
 import type { FileIndex } from '../files/file-index.ts';
 import type { SplitPlanner } from '../files/split-planner.ts';
 import type { ExecutorSpec } from './job-graph.ts';
-import type { JobHistory } from './job-history.ts';
+import type { JobHistory, JobNotes } from './job-history.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { QueryRunner } from './query-runner.ts';
 
@@ -14,6 +14,7 @@ export interface Compute {
   readonly queries: QueryRunner;
   readonly jobs: JobRunner;
   readonly history: JobHistory;
+  readonly notes: JobNotes;
   /** `files.resolve` is an AnalyzerContext's `resolveFiles`. */
   readonly files: FileIndex;
   /** Which tasks read which parts of files. */

@@ -76,6 +76,19 @@ export interface JobEvent {
   readonly text?: string;
 }
 
+/** Something that people look for among the jobs although no task of it ran. */
+export interface JobNote {
+  readonly name: string;
+  readonly sessionId: string;
+  readonly operationId: string;
+  readonly text: string;
+}
+
+export interface JobNotes {
+  /** Writes down a job without stages, finished well; its one event says `text`. */
+  note(note: JobNote, atMs: number): void;
+}
+
 /** The last 200 jobs, the newest first; running ones are kept whatever their age. */
 export interface JobHistory {
   list(): readonly JobRecord[];

@@ -1,7 +1,15 @@
 import type { WireError } from '../../common/quarry-error.ts';
 import type { TaskMetrics } from '../../proto/gen/quarry/TaskMetrics.ts';
 import type { ExecutorSpec, JobSpec } from './job-graph.ts';
-import type { JobEvent, JobHistory, JobRecord, StageRecord, TaskRecord } from './job-history.ts';
+import type {
+  JobEvent,
+  JobHistory,
+  JobNote,
+  JobNotes,
+  JobRecord,
+  StageRecord,
+  TaskRecord,
+} from './job-history.ts';
 import type { JobProgress } from './job-runner.ts';
 import type { AttemptId } from './scheduler-protocol.ts';
 
@@ -9,9 +17,10 @@ const JOBS_MAX = 200;
 const EVENTS_MAX = 2_000;
 
 /** Writes down what the scheduler decides and learns. */
-export class JobRecorder implements JobHistory {
+export class JobRecorder implements JobHistory, JobNotes {
   /** In the order of submission. */
   readonly #jobs = new Map<string, JobRecord>();
+  #notes = 0;
 
   list(): readonly JobRecord[] {
     return [...this.#jobs.values()].toReversed();
@@ -40,10 +49,29 @@ export class JobRecorder implements JobHistory {
       })),
       events: [{ atMs, event: 'job.submitted', text: job.name }],
     });
+    this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
     for (const [jobId, record] of this.#jobs) {
       if (this.#jobs.size <= JOBS_MAX) break;
       if (record.state !== 'running') this.#jobs.delete(jobId);
     }
+  }
+
+  note({ text, ...job }: JobNote, atMs: number): void {
+    const jobId = `note-${++this.#notes}`;
+    this.#jobs.set(jobId, {
+      ...job,
+      jobId,
+      state: 'succeeded',
+      submittedMs: atMs,
+      finishedMs: atMs,
+      locality: { localTasks: 0, remoteTasks: 0, localBytes: 0, remoteBytes: 0 },
+      stages: [],
+      events: [{ atMs, event: 'job.finished', text }],
+    });
+    this.#forgetOldest();
   }
 
   jobFinished(jobId: string, error: WireError | undefined, atMs: number): void {

@@ -47,6 +47,7 @@ export function startCompute(options: ComputeOptions): Compute {
     queries: new PlannedQueryRunner({ jobs: loop, splits, fileSystem, config, executors, log: seams.log }),
     jobs: loop,
     history: recorder,
+    notes: recorder,
     files,
     splits,
     executors,

@@ -6,11 +6,14 @@ import type {
   LogSourceOptions,
   ResolvedFiles,
   ResolvedLog,
+  TableSource,
 } from '../plan/analyzer-context.ts';
+import type { LocalRows } from '../plan/analyze/source-table.ts';
 import type { StorageLevel } from '../../proto/gen/spark/connect/StorageLevel.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import { ArtifactStore } from './artifact-store.ts';
 import { resolveLog } from './resolve-log.ts';
+import { SessionRun } from './session-run.ts';
 import { SessionStreams } from './session-streams.ts';
 import { SparkConf } from './spark-conf.ts';
 import { SessionViews, type ViewCatalog } from './view-catalog.ts';
@@ -53,8 +56,12 @@ export class Session implements AnalyzerContext {
   readonly #options: SessionOptions;
   #attributes = 0;
 
-  constructor(options: SessionOptions, settings = new SparkConf()) {
+  /** Whose run it is, for writes that must show once. */
+  readonly run: SessionRun;
+
+  constructor(options: SessionOptions, settings = new SparkConf(), run = new SessionRun()) {
     this.#options = options;
+    this.run = run;
     this.userId = options.userId;
     this.sessionId = options.sessionId;
     this.settings = settings;
@@ -63,7 +70,11 @@ export class Session implements AnalyzerContext {
 
   /** The same settings, views and data under another id; operations are not taken along. */
   clone(sessionId: string): Session {
-    const copy = new Session({ ...this.#options, sessionId }, new SparkConf(this.settings.changed()));
+    const copy = new Session(
+      { ...this.#options, sessionId },
+      new SparkConf(this.settings.changed()),
+      this.run,
+    );
     copy.#attributes = this.#attributes;
     this.views.temporary.copyTo(copy.views.temporary);
     this.artifacts.copyTo(copy.artifacts);
@@ -90,6 +101,12 @@ export class Session implements AnalyzerContext {
     // A driver that never reads a log does not load its clients.
     const { openLog } = await import('../../log/open-log.ts');
     return resolveLog(source, openLog);
+  }
+
+  async resolveTable({ options, predicates }: TableSource): Promise<LocalRows> {
+    // Nor one that reads no tables theirs.
+    const { readTable } = await import('../tables/read-table.ts');
+    return readTable(options, predicates);
   }
 
   remoteRelation(id: string): LogicalPlan | undefined {

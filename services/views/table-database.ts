@@ -100,11 +100,20 @@ export class TableSession {
     const [row] = await this.rows(sql, [markerId(key, table)]);
     if (row === undefined) return undefined;
     const [attempt, epoch, batchId, rowCount] = row;
-    return { attempt: String(attempt), epoch: Number(epoch), batchId: Number(batchId), rowCount: Number(rowCount) };
+    return {
+      attempt: String(attempt),
+      epoch: Number(epoch),
+      batchId: Number(batchId),
+      rowCount: Number(rowCount),
+    };
   }
 
   /** In a transaction. */
-  async putMarker(key: WriteKey, table: string, marker: Pick<WriteMarker, 'attempt' | 'rowCount'>): Promise<void> {
+  async putMarker(
+    key: WriteKey,
+    table: string,
+    marker: Pick<WriteMarker, 'attempt' | 'rowCount'>,
+  ): Promise<void> {
     const id = markerId(key, table);
     const { epoch, batchId } = markerNumbers(key);
     await this.run(`DELETE FROM ${MARKER_TABLE} WHERE id = ?`, [id]);

@@ -1,7 +1,14 @@
 import type { DuckDBPreparedStatement } from '@duckdb/node-api';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { TableWrite, TableWriteResult } from '../../sinks/table-store.ts';
-import { checkColumns, checkWrite, isCommitted, MARKER_TABLE, markerId, tableExists } from '../../sinks/write-marker.ts';
+import {
+  checkColumns,
+  checkWrite,
+  isCommitted,
+  MARKER_TABLE,
+  markerId,
+  tableExists,
+} from '../../sinks/write-marker.ts';
 import { fromKernel } from './kernel-error.ts';
 import { kernelType } from './kernel-type.ts';
 import type { TableDatabase, TableSession } from './table-database.ts';
@@ -49,7 +56,9 @@ export class TableUpload {
     // Rows that are added have the table's types, all others those that were asked for.
     if (existing.length > 0 && !this.#isNewTable) {
       checkColumns(this.#write, existing);
-      await this.#session.run(`CREATE TEMP TABLE quarry_staging AS SELECT ${this.#names} FROM ${this.#table.sql} LIMIT 0`);
+      await this.#session.run(
+        `CREATE TEMP TABLE quarry_staging AS SELECT ${this.#names} FROM ${this.#table.sql} LIMIT 0`,
+      );
     } else {
       const list = columns.map(({ name }, at) => `${quoted(name)} ${types[at]}`).join(', ');
       await this.#session.run(`CREATE TEMP TABLE quarry_staging (${list})`);
@@ -62,7 +71,10 @@ export class TableUpload {
   async add(sequence: number, rows: Buffer): Promise<void> {
     if (sequence < this.#sequence) return;
     if (sequence > this.#sequence) {
-      throw new QuarryError('TABLES_UNAVAILABLE', `rows ${this.#sequence} of a write are missing: write again`);
+      throw new QuarryError(
+        'TABLES_UNAVAILABLE',
+        `rows ${this.#sequence} of a write are missing: write again`,
+      );
     }
     try {
       this.#insert!.bindVarchar(1, rows.toString());
@@ -76,7 +88,10 @@ export class TableUpload {
   async commit(sequenceEnd: number): Promise<TableWriteResult> {
     if (this.#result !== undefined) return this.#result;
     if (sequenceEnd !== this.#sequence) {
-      throw new QuarryError('TABLES_UNAVAILABLE', `rows ${this.#sequence} of a write are missing: write again`);
+      throw new QuarryError(
+        'TABLES_UNAVAILABLE',
+        `rows ${this.#sequence} of a write are missing: write again`,
+      );
     }
     this.#result = await this.#database.transaction(this.#session, async () => {
       const skipped = await this.#skipped();
@@ -125,7 +140,10 @@ export class TableUpload {
     if (marker === undefined || !isCommitted(key, marker)) return undefined;
     if (key.kind === 'stream' && key.epoch > marker.epoch) {
       const id = markerId(key, this.#table.table);
-      await this.#session.run(`UPDATE ${MARKER_TABLE} SET epoch = greatest(epoch, ?) WHERE id = ?`, [key.epoch, id]);
+      await this.#session.run(`UPDATE ${MARKER_TABLE} SET epoch = greatest(epoch, ?) WHERE id = ?`, [
+        key.epoch,
+        id,
+      ]);
     }
     return { outcome: 'skipped', rowCount: marker.rowCount };
   }
@@ -163,4 +181,3 @@ export class TableUpload {
     }
   }
 }
-

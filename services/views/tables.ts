@@ -136,7 +136,8 @@ export class Tables {
   #inTurn<T>(writeId: string, call: (upload: TableUpload) => Promise<T>): Promise<T> {
     const open = this.#uploads.get(writeId);
     if (open === undefined) {
-      const text = 'this write is not known here: the server was started again, or nothing came for a minute. Write again';
+      const text =
+        'this write is not known here: the server was started again, or nothing came for a minute. Write again';
       return Promise.reject(new QuarryError('TABLES_UNAVAILABLE', text));
     }
     open.running++;

@@ -72,7 +72,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   1153: 'LIMIT_EXCEEDED',
 };
 
-const GONE = /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_AGAIN|PROTOCOL_|HANDSHAKE|closed state|Pool is closed/;
+const GONE =
+  /ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET|EAI_AGAIN|PROTOCOL_|HANDSHAKE|closed state|Pool is closed/;
 
 export function isDeadlock(thrown: unknown): boolean {
   return (thrown as MysqlFailure).errno === DEADLOCK;
@@ -90,7 +91,11 @@ export function mysqlError(thrown: unknown, place: MysqlPlace): QuarryError {
   const cause = Object.assign(new Error(message), { code, errno });
   const options = { cause, details: { address, ...(errno === undefined ? {} : { errno }) } };
   if (GONE.test(`${code ?? ''} ${message}`)) {
-    return new QuarryError('TABLES_UNAVAILABLE', `MySQL at ${address} does not answer: ${message || code}`, options);
+    return new QuarryError(
+      'TABLES_UNAVAILABLE',
+      `MySQL at ${address} does not answer: ${message || code}`,
+      options,
+    );
   }
   const known = errno === undefined ? undefined : CODES[errno];
   if (known === 'PERMISSION_DENIED') return denied(errno!, message, place, options);

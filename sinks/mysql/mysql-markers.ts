@@ -51,7 +51,8 @@ export class MysqlMarkers {
 
   async create(): Promise<void> {
     const existing = await this.#session.rowsIfTable(`SELECT 1 FROM ${this.#table} LIMIT 0`, []);
-    if (existing === undefined) await this.#session.run(`CREATE TABLE IF NOT EXISTS ${this.#table} ${DEFINITION}`);
+    if (existing === undefined)
+      await this.#session.run(`CREATE TABLE IF NOT EXISTS ${this.#table} ${DEFINITION}`);
   }
 
   async put(

@@ -110,7 +110,11 @@ export class MysqlSession {
 
   async #query(sql: string, values: readonly unknown[]): Promise<unknown> {
     try {
-      const [result] = await this.#connection.query({ sql, timeout: STATEMENT_TIMEOUT_MS, values: [...values] });
+      const [result] = await this.#connection.query({
+        sql,
+        timeout: STATEMENT_TIMEOUT_MS,
+        values: [...values],
+      });
       return result;
     } catch (thrown) {
       throw mysqlError(thrown, this.#place);

@@ -95,7 +95,11 @@ export async function loadRows(
 }
 
 /** Lets a filled table take the target's name. Doing it again is safe. The table lock is held. */
-export async function takeName(session: MysqlSession, target: MysqlTable, stagingName: string): Promise<void> {
+export async function takeName(
+  session: MysqlSession,
+  target: MysqlTable,
+  stagingName: string,
+): Promise<void> {
   const staging = { schema: target.schema, table: stagingName };
   if (!(await tableIsThere(session, staging))) return;
   if (await tableIsThere(session, target)) {
@@ -138,7 +142,8 @@ export async function cleanUp(session: MysqlSession, target: MysqlTable): Promis
     if (isPending.has(lock) || !(await session.lock(lock, 0))) continue;
     // Its writer may have committed it since the markers were read.
     const isCommitted = (await markers.pending()).some(({ staging }) => staging === name);
-    if (!isCommitted) await session.run(`DROP TABLE IF EXISTS ${quoted({ schema: target.schema, table: name })}`);
+    if (!isCommitted)
+      await session.run(`DROP TABLE IF EXISTS ${quoted({ schema: target.schema, table: name })}`);
     await session.unlock(lock);
   }
 }

@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection as CoreConnection, FieldPacket } from 'mysql2';
 import type { Pool } from 'mysql2/promise';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
-import type { TableColumn, TableRows, TableStore, TableValue, TableWrite, TableWriteResult } from '../table-store.ts';
+import type {
+  TableColumn,
+  TableRows,
+  TableStore,
+  TableValue,
+  TableWrite,
+  TableWriteResult,
+} from '../table-store.ts';
 import { checkWrite } from '../write-marker.ts';
 import { mysqlError } from './mysql-error.ts';
 import { MysqlMarkers } from './mysql-markers.ts';
@@ -16,6 +23,7 @@ import { LostCommit, MysqlWrite } from './mysql-write.ts';
 const OUTCOME_ATTEMPTS = 30;
 const OUTCOME_INTERVAL_MS = 500;
 const READ_ROWS = 1000;
+const CLOSE_MS_MAX = 2_000;
 
 /**
  * Tables in MySQL 8 or MariaDB 10.6 and newer. Beside the tables that are written, in the same database, lives `quarry_writes`
@@ -58,7 +66,8 @@ export class MysqlTables implements TableStore {
     const { columns, batches } = await this.read(sql, parameters);
     const found: Record<string, TableValue>[] = [];
     for await (const batch of batches) {
-      for (const row of batch) found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
+      for (const row of batch)
+        found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
     }
     return found;
   }
@@ -113,7 +122,8 @@ export class MysqlTables implements TableStore {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    // A server that hangs is not waited for.
+    await Promise.race([this.#pool.end(), sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
   }
 
   #session(table: MysqlTable): Promise<MysqlSession> {

@@ -28,7 +28,10 @@ export function mysqlType({ name, type }: TableColumn, isIndexed: boolean): stri
   const decimal = /^decimal\((\d+),(\d+)\)$/.exec(type);
   if (decimal !== null) {
     if (Number(decimal[2]) <= 30) return `DECIMAL(${decimal[1]},${decimal[2]})`;
-    throw new QuarryError('UNSUPPORTED', `column ${name}: MySQL has decimals of up to 30 places, not ${type}`);
+    throw new QuarryError(
+      'UNSUPPORTED',
+      `column ${name}: MySQL has decimals of up to 30 places, not ${type}`,
+    );
   }
   const found = TYPES[type] ?? (/^(var)?char\(\d+\)$/.test(type) ? TYPES['string'] : undefined);
   if (found !== undefined) return found;
@@ -46,7 +49,11 @@ const BINARY = 63;
 /** The column of a result as Spark sees it through JDBC; DATETIME is timestamp_ntz here. */
 export function sparkColumn(field: FieldPacket): TableColumn {
   const flags = Number(field.flags);
-  return { name: field.name, type: sparkType(field, (flags & UNSIGNED) !== 0), nullable: (flags & NOT_NULL) === 0 };
+  return {
+    name: field.name,
+    type: sparkType(field, (flags & UNSIGNED) !== 0),
+    nullable: (flags & NOT_NULL) === 0,
+  };
 }
 
 function sparkType(field: FieldPacket, isUnsigned: boolean): string {
@@ -84,7 +91,9 @@ function sparkType(field: FieldPacket, isUnsigned: boolean): string {
     case Types.DATETIME:
       return 'timestamp_ntz';
     default:
-      return (field as { characterSet?: number }).characterSet === BINARY && mayBeBytes(field) ? 'binary' : 'string';
+      return (field as { characterSet?: number }).characterSet === BINARY && mayBeBytes(field)
+        ? 'binary'
+        : 'string';
   }
 }
 

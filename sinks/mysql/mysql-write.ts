@@ -107,7 +107,8 @@ export class MysqlWrite {
     } catch (thrown) {
       // A server that is away keeps it for the next writer to remove.
       if (!(thrown instanceof LostCommit) && !hasCode(thrown, 'TABLES_UNAVAILABLE')) await unwanted();
-      if (this.#write.mode === 'ignore' && hasCode(thrown, 'TABLE_EXISTS')) return { outcome: 'written', rowCount: 0 };
+      if (this.#write.mode === 'ignore' && hasCode(thrown, 'TABLE_EXISTS'))
+        return { outcome: 'written', rowCount: 0 };
       throw thrown;
     }
     // Renamed when it was committed: then there is nothing to remove.
@@ -200,7 +201,9 @@ export class MysqlWrite {
       const column = columns.find((other) => other.name.toLowerCase() === name.toLowerCase())!;
       const [old, key] = [`t.${id(name)}`, `k.${id(name)}`];
       const same = `${old} <=> ${key}`;
-      return column.type === 'string' ? `${same} AND CAST(${old} AS BINARY) <=> CAST(${key} AS BINARY)` : same;
+      return column.type === 'string'
+        ? `${same} AND CAST(${old} AS BINARY) <=> CAST(${key} AS BINARY)`
+        : same;
     });
     return `DELETE t FROM ${quoted(this.#target)} t JOIN (SELECT DISTINCT ${names} FROM ${quoted(staging)}) k ON ${equal.join(' AND ')}`;
   }

@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
-import type { TableColumn, TableRows, TableStore, TableValue, TableWrite, TableWriteResult } from '../table-store.ts';
+import type {
+  TableColumn,
+  TableRows,
+  TableStore,
+  TableValue,
+  TableWrite,
+  TableWriteResult,
+} from '../table-store.ts';
 import { checkWrite } from '../write-marker.ts';
 import { cellText, decodeRows, encodeRows } from './row-text.ts';
 import { ViewsClient } from './views-client.ts';
@@ -59,7 +66,8 @@ export class QuarryTables implements TableStore {
     const { columns, batches } = await this.read(sql, parameters);
     const found: Record<string, TableValue>[] = [];
     for await (const batch of batches) {
-      for (const row of batch) found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
+      for (const row of batch)
+        found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
     }
     return found;
   }
@@ -101,14 +109,19 @@ export class QuarryTables implements TableStore {
       waiting = [];
       characters = 0;
       await sent;
-      sent = this.#client.call(this.#client.service.WriteTableRows, { writeId, sequence: sequence++, rows: bytes });
+      sent = this.#client.call(this.#client.service.WriteTableRows, {
+        writeId,
+        sequence: sequence++,
+        rows: bytes,
+      });
       // Seen by whoever awaits it next; until then it is not unhandled.
       sent.catch(() => undefined);
     };
     for await (const batch of rows) {
       for (const row of batch) {
         waiting.push(row);
-        for (const value of row) characters += typeof value === 'string' || Buffer.isBuffer(value) ? value.length : 8;
+        for (const value of row)
+          characters += typeof value === 'string' || Buffer.isBuffer(value) ? value.length : 8;
         if (waiting.length >= MESSAGE_ROWS_MAX || characters >= MESSAGE_CHARACTERS_MAX) await flush();
       }
     }
@@ -120,7 +133,11 @@ export class QuarryTables implements TableStore {
   async #commit(target: TableWrite, writeId: string, sequenceEnd: number): Promise<TableWriteResult> {
     try {
       const { service } = this.#client;
-      const reply = await this.#client.call(service.CommitTableWrite, { writeId, sequenceEnd }, COMMIT_TIMEOUT_MS);
+      const reply = await this.#client.call(
+        service.CommitTableWrite,
+        { writeId, sequenceEnd },
+        COMMIT_TIMEOUT_MS,
+      );
       return { outcome: reply.outcome === 'skipped' ? 'skipped' : 'written', rowCount: reply.rowCount };
     } catch (thrown) {
       if (!hasCode(thrown, 'TABLES_UNAVAILABLE')) throw thrown;

@@ -30,7 +30,8 @@ export class ChildService {
     this.#child = child;
     const failed = new Promise<never>((_, reject) => {
       child.once('error', (cause: NodeJS.ErrnoException) => {
-        const text = cause.code === 'ENOENT' ? `${this.#command} is missing: run ${this.#install}` : cause.message;
+        const text =
+          cause.code === 'ENOENT' ? `${this.#command} is missing: run ${this.#install}` : cause.message;
         reject(new Error(text, { cause }));
       });
       child.once('exit', (code, signal) =>

@@ -73,7 +73,12 @@ export async function startMariadbServer(): Promise<MariadbServer> {
 }
 
 async function install(data: string, user: string): Promise<void> {
-  const args = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
+  const args = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+  ];
   await promisify(execFile)('mariadb-install-db', [...args, `--user=${user}`]).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw new Error(`mariadb-install-db is missing: run ${INSTALL}`, { cause });
@@ -83,7 +88,12 @@ async function install(data: string, user: string): Promise<void> {
 /** The first start: makes the database and root's password. */
 async function prepared(port: number): Promise<boolean> {
   try {
-    const connection = await createConnection({ host: '127.0.0.1', port, user: 'root', connectTimeout: 1000 });
+    const connection = await createConnection({
+      host: '127.0.0.1',
+      port,
+      user: 'root',
+      connectTimeout: 1000,
+    });
     await connection.query('CREATE DATABASE IF NOT EXISTS quarry CHARACTER SET utf8mb4');
     await connection.query(`ALTER USER root@'127.0.0.1' IDENTIFIED BY '${ROOT_PASSWORD}'`);
     await connection.end();

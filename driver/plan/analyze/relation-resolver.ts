@@ -84,6 +84,7 @@ export class RelationResolver {
         if (isLogFormat(relation.format)) {
           return makeLogScan(builder, this.sources.log(relation), relation, asked);
         }
+        if (relation.format === 'jdbc') return makeLocal(builder, this.sources.rows(relation));
         return makeScan(builder, this.sources.files(relation), asked, this.rule);
       }
       case 'table':

@@ -68,6 +68,7 @@ export class Sources {
         // A stream's source is looked at when the query starts, batch by batch.
         if (node.streaming === true) return;
         if (isLogFormat(node.format)) this.resolvedLogs.set(node, await this.context.resolveLog(node));
+        else if (node.format === 'jdbc') await this.table(node);
         else if (!this.resolvedFiles.has(node)) this.resolvedFiles.set(node, await this.read(node));
         return;
       case 'local':
@@ -95,6 +96,11 @@ export class Sources {
         return;
       default:
     }
+  }
+
+  /** Read once, however often the tree names it. */
+  private async table(node: Read): Promise<void> {
+    if (!this.localRows.has(node)) this.localRows.set(node, await this.context.resolveTable(node));
   }
 
   private async read(node: Read): Promise<ResolvedFiles> {

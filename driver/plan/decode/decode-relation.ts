@@ -348,6 +348,7 @@ function read(message: Read): UnresolvedNode {
     paths: source.paths.length > 0 || fromOption === undefined ? source.paths : [fromOption],
     options: source.options,
     schema: source.schema || undefined,
+    ...(source.predicates.length === 0 ? {} : { predicates: source.predicates }),
     streaming,
   };
 }

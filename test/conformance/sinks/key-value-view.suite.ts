@@ -28,7 +28,11 @@ export function describeKeyValueView(name: string, make: () => Promise<ViewHarne
       id = `clicks-${count++}`;
     });
 
-    const batch = (batchId: number, entries: readonly ViewEntry[], more: Partial<ViewBatch> = {}): ViewBatch => ({
+    const batch = (
+      batchId: number,
+      entries: readonly ViewEntry[],
+      more: Partial<ViewBatch> = {},
+    ): ViewBatch => ({
       view: id,
       epoch: 1,
       batchId,
@@ -105,8 +109,18 @@ export function describeKeyValueView(name: string, make: () => Promise<ViewHarne
     });
 
     it('lists keys of a range in order', async () => {
-      const keys = ['2026-11-22T10:01:00Z', '2026-11-22T10:00:00Z', '2026-11-21T23:59:00Z', '2026-11-22T10:02:00Z'];
-      await view.commit(batch(0, keys.map((key) => entry(key, 'p', 1))));
+      const keys = [
+        '2026-11-22T10:01:00Z',
+        '2026-11-22T10:00:00Z',
+        '2026-11-21T23:59:00Z',
+        '2026-11-22T10:02:00Z',
+      ];
+      await view.commit(
+        batch(
+          0,
+          keys.map((key) => entry(key, 'p', 1)),
+        ),
+      );
       expect(await view.keys(id, '2026-11-22', '2026-11-22T10:02:00Z')).toEqual([
         '2026-11-22T10:00:00Z',
         '2026-11-22T10:01:00Z',

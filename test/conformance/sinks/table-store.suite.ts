@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TableColumn, TableStore, TableValue, TableWrite, WriteKey } from '../../../sinks/table-store.ts';
+import type {
+  TableColumn,
+  TableStore,
+  TableValue,
+  TableWrite,
+  WriteKey,
+} from '../../../sinks/table-store.ts';
 
 export interface TableHarness {
   readonly tables: TableStore;
@@ -35,8 +41,19 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
       table = `sales_${count++}`;
     });
 
-    const run = (runId: string, ordinal = 0): WriteKey => ({ kind: 'run', dag: 'nightly', task: 'rank', runId, ordinal });
-    const stream = (epoch: number, batchId: number): WriteKey => ({ kind: 'stream', queryId: `q-${table}`, epoch, batchId });
+    const run = (runId: string, ordinal = 0): WriteKey => ({
+      kind: 'run',
+      dag: 'nightly',
+      task: 'rank',
+      runId,
+      ordinal,
+    });
+    const stream = (epoch: number, batchId: number): WriteKey => ({
+      kind: 'stream',
+      queryId: `q-${table}`,
+      epoch,
+      batchId,
+    });
     const write = (rows: readonly Row[], more: Partial<TableWrite> = {}) =>
       tables.write(target(more), batchesOf(rows, 3));
     const target = (more: Partial<TableWrite> = {}): TableWrite => ({
@@ -53,15 +70,16 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
       (await tables.query(`SELECT ds, product, amount FROM ${table} ORDER BY 1, 2, 3`)).map(
         (row) => `${row['ds']} ${row['product']} ${row['amount']}`,
       );
-    const day = (ds: string, ...products: number[]): Row[] => products.map((product) => [ds, String(product), '1.50']);
+    const day = (ds: string, ...products: number[]): Row[] =>
+      products.map((product) => [ds, String(product), '1.50']);
 
     it('makes a table, appends to it, and reads it with its types', async () => {
       expect(await write(day('d1', 1, 2))).toEqual({ outcome: 'written', rowCount: 2 });
       expect(await write(day('d2', 3))).toEqual({ outcome: 'written', rowCount: 1 });
       expect(await all()).toEqual(['d1 1 1.50', 'd1 2 1.50', 'd2 3 1.50']);
-      expect(await tables.query(`SELECT product FROM ${table} WHERE ds = ? AND product > ?`, ['d1', 1])).toEqual([
-        { product: '2' },
-      ]);
+      expect(
+        await tables.query(`SELECT product FROM ${table} WHERE ds = ? AND product > ?`, ['d1', 1]),
+      ).toEqual([{ product: '2' }]);
     });
 
     it('writes no rows: the table is there', async () => {
@@ -102,11 +120,27 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
           '1001-01-01 23:59:59.999999',
         ],
         columns.map(() => null),
-        [false, 127, -32768, 0, '9223372036854775807', Math.fround(3e38), -1.5e300, '-0.0000000001', '', Buffer.alloc(0), '9999-12-31', '1999-12-31T23:59:59Z', '2026-10-25 02:30:00'],
+        [
+          false,
+          127,
+          -32768,
+          0,
+          '9223372036854775807',
+          Math.fround(3e38),
+          -1.5e300,
+          '-0.0000000001',
+          '',
+          Buffer.alloc(0),
+          '9999-12-31',
+          '1999-12-31T23:59:59Z',
+          '2026-10-25 02:30:00',
+        ],
       ];
       await tables.write(target({ columns }), batchesOf(rows, 2));
       const { columns: read, batches } = await tables.read(`SELECT * FROM ${table} ORDER BY l IS NULL, l`);
-      expect(read.map(({ name: column, type }) => [column, type])).toEqual(columns.map(({ name: column, type }) => [column, type]));
+      expect(read.map(({ name: column, type }) => [column, type])).toEqual(
+        columns.map(({ name: column, type }) => [column, type]),
+      );
       expect(await tables.describe(table)).toEqual(read);
       const found: Row[] = [];
       for await (const batch of batches) found.push(...batch);
@@ -174,7 +208,9 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
 
     it('refuses or ignores a table that exists', async () => {
       expect((await write(day('d1', 1), { mode: 'errorifexists' })).rowCount).toBe(1);
-      await expect(write(day('d1', 2), { mode: 'errorifexists' })).rejects.toMatchObject({ code: 'TABLE_EXISTS' });
+      await expect(write(day('d1', 2), { mode: 'errorifexists' })).rejects.toMatchObject({
+        code: 'TABLE_EXISTS',
+      });
       expect(await write(day('d1', 2), { mode: 'ignore' })).toEqual({ outcome: 'written', rowCount: 0 });
       expect(await all()).toEqual(['d1 1 1.50']);
     });
@@ -186,7 +222,9 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
         throw new Error('the query failed');
       }
       for (const mode of ['append', 'overwrite'] as const) {
-        await expect(tables.write(target({ mode, key: run(`f-${table}`) }), failing())).rejects.toThrow('the query failed');
+        await expect(tables.write(target({ mode, key: run(`f-${table}`) }), failing())).rejects.toThrow(
+          'the query failed',
+        );
       }
       expect(await all()).toEqual(['d1 1 1.50']);
       expect((await write(day('d1', 2), { key: run(`f-${table}`) })).outcome).toBe('written');
@@ -197,7 +235,9 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
       await write(day('d1', 1));
       const bad: Row[] = [...day('d1', 2), ['d1', 'no number', '1.00']];
       await expect(write(bad)).rejects.toMatchObject({ code: 'BAD_DATA' });
-      await expect(write([['d1', '99999999999999999999', '1.00']])).rejects.toMatchObject({ code: 'BAD_DATA' });
+      await expect(write([['d1', '99999999999999999999', '1.00']])).rejects.toMatchObject({
+        code: 'BAD_DATA',
+      });
       await expect(write([[null, '1', '1.00']])).rejects.toMatchObject({ code: 'BAD_DATA' });
       expect(await all()).toEqual(['d1 1 1.50']);
     });
@@ -205,14 +245,20 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
     it('refuses columns that the table does not have, and keys that are no columns', async () => {
       await write(day('d1', 1));
       const columns: TableColumn[] = [...COLUMNS, { name: 'extra', type: 'int', nullable: true }];
-      await expect(tables.write(target({ columns }), batchesOf([['d1', '1', '1', 1]], 1))).rejects.toMatchObject({
+      await expect(
+        tables.write(target({ columns }), batchesOf([['d1', '1', '1', 1]], 1)),
+      ).rejects.toMatchObject({
         code: 'ANALYSIS',
         message: expect.stringContaining('extra'),
       });
       await expect(write(day('d1', 1), { replaceKeys: ['day'] })).rejects.toMatchObject({ code: 'ANALYSIS' });
-      await expect(write(day('d1', 1), { table: 'a.b.c' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(write(day('d1', 1), { table: 'a.b.c' })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
       const nested: TableColumn[] = [{ name: 'a', type: 'array<int>', nullable: true }];
-      await expect(tables.write(target({ table: `${table}_n`, columns: nested }), batchesOf([], 1))).rejects.toMatchObject({
+      await expect(
+        tables.write(target({ table: `${table}_n`, columns: nested }), batchesOf([], 1)),
+      ).rejects.toMatchObject({
         code: 'UNSUPPORTED',
       });
     });
@@ -227,7 +273,9 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
     it('lets one of two attempts of a write win', async () => {
       await write([]);
       const outcomes = await Promise.all(
-        Array.from({ length: 5 }, (_, at) => write(day('d1', at), { key: run(`c-${table}`), replaceKeys: ['ds'] })),
+        Array.from({ length: 5 }, (_, at) =>
+          write(day('d1', at), { key: run(`c-${table}`), replaceKeys: ['ds'] }),
+        ),
       );
       expect(outcomes.filter(({ outcome }) => outcome === 'written')).toHaveLength(1);
       expect(await all()).toHaveLength(1);
@@ -235,7 +283,9 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
 
     it('takes writes of many keys at once', async () => {
       await write([]);
-      await Promise.all(Array.from({ length: 6 }, (_, at) => write(day('d', at), { key: run(`p-${table}`, at) })));
+      await Promise.all(
+        Array.from({ length: 6 }, (_, at) => write(day('d', at), { key: run(`p-${table}`, at) })),
+      );
       expect(await all()).toHaveLength(6);
     });
 
@@ -250,7 +300,10 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
           yield Array.from({ length: 1000 }, (_, i) => [String(at + i), `name of ${at + i}`]);
         }
       }
-      expect(await tables.write(target({ columns, key: run(`l-${table}`) }), rows())).toEqual({ outcome: 'written', rowCount });
+      expect(await tables.write(target({ columns, key: run(`l-${table}`) }), rows())).toEqual({
+        outcome: 'written',
+        rowCount,
+      });
       const { batches } = await tables.read(`SELECT id FROM ${table}`);
       let seen = 0;
       for await (const batch of batches) seen += batch.length;
@@ -269,7 +322,10 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
     it('says TABLES_UNAVAILABLE while the server is away, and counts each write once however often it is killed', async () => {
       await write([]);
       await harness.kill();
-      await expect(write(day('d1', 1))).rejects.toMatchObject({ code: 'TABLES_UNAVAILABLE', reaction: 'retry' });
+      await expect(write(day('d1', 1))).rejects.toMatchObject({
+        code: 'TABLES_UNAVAILABLE',
+        reaction: 'retry',
+      });
       await expect(tables.query('SELECT 1')).rejects.toMatchObject({ code: 'TABLES_UNAVAILABLE' });
       await harness.start();
       let isDone = false;
@@ -282,7 +338,8 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
         isDone = true;
       })();
       let ordinal = 0;
-      const mode = (at: number) => (at % 5 === 4 ? ({ mode: 'overwrite', truncate: at % 2 === 0 } as const) : {});
+      const mode = (at: number) =>
+        at % 5 === 4 ? ({ mode: 'overwrite', truncate: at % 2 === 0 } as const) : {};
       for (; !isDone || ordinal < 12; ordinal++) {
         for (;;) {
           try {

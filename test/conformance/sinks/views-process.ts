@@ -25,7 +25,11 @@ export async function startViews() {
         node: '',
         unixSocket: '',
       };
-      running = await start(options, resolveConfig({ 'views.port': port }), systemSeams(directory, silentLog()));
+      running = await start(
+        options,
+        resolveConfig({ 'views.port': port }),
+        systemSeams(directory, silentLog()),
+      );
       views.address = running.addresses['views']!;
       port = views.address.slice(views.address.lastIndexOf(':') + 1);
     },

@@ -68,6 +68,7 @@ export class PlanFixture {
       },
       cachedLocalRelation: () => new Uint8Array(),
       resolveLog: () => Promise.reject(new Error('no log here')),
+      resolveTable: () => Promise.reject(new Error('no tables here')),
       remoteRelation: (id) => this.views.get(id),
     };
     this.analyzer = new Analyzer(context);
