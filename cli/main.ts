@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   sql: async () => (await import('./commands/sql.ts')).sqlCommand,
   submit: async () => (await import('./commands/submit.ts')).submitCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
+  dag: async () => (await import('./commands/dag.ts')).dagCommand,
   env: async () => (await import('./commands/env.ts')).envCommand,
   bench: async () => (await import('./commands/bench.ts')).benchCommand,
 };

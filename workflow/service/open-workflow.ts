@@ -17,6 +17,8 @@ export interface WorkflowOptions {
   readonly cluster: string;
   readonly config: Config;
   readonly seams: Pick<Seams, 'disk' | 'log'>;
+  /** False: runs only when asked to. */
+  readonly hasSchedules?: boolean;
 }
 
 export interface Workflow {
@@ -66,7 +68,7 @@ export async function openWorkflow(options: WorkflowOptions): Promise<Workflow> 
   });
   const door = await serveApi(config['bind.host'], config['workflow.port'], { service, catalog, world });
   world.workflowUrl = `http://${door.address}`;
-  await service.start();
+  await service.start(options.hasSchedules ?? true);
   let isReloading = false;
   const reload = setInterval(() => {
     if (isReloading) return;

@@ -53,9 +53,13 @@ export class WorkflowService {
   }
 
   /** Takes up what an earlier process left, then begins to schedule. */
-  async start(): Promise<void> {
+  async start(hasSchedules: boolean): Promise<void> {
     const { state } = this.#parts;
     await this.reload();
+    if (!hasSchedules) {
+      const paused = [...state.models.keys()].map((dagId) => ({ dagId, isPaused: true, cursorMs: 0 }));
+      state.apply(paused.map((record) => ({ put: { kind: 'dag', record } })));
+    }
     const left = [...state.tasks.values()].filter(holdsSlot);
     for (const task of left) this.#adoptTask(task);
     for (const callback of state.callbacks.values()) this.#adoptCallback(callback);
