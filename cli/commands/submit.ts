@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { ApplicationStore } from '../../client/applications/application-store.ts';
 import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import { withRunKey } from '../../common/spark-remote.ts';
 import { type Command, parse, print } from '../command.ts';
 import { CLUSTER_OPTION, namedCluster, withFileSystem } from '../connection.ts';
 
@@ -43,7 +44,7 @@ quarry submit --status ID | --kill ID
     const [program, args] = interpreter(job);
     return run(program, [...args, job, ...words.slice(at + 1)], {
       QUARRY_CLUSTER: directory,
-      SPARK_REMOTE: file.driver.connect,
+      SPARK_REMOTE: withRunKey(file.driver.connect),
     });
   },
 };

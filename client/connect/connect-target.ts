@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { clusterDirectory, readClusterFile } from '../../common/cluster-file.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import { withRunKey } from '../../common/spark-remote.ts';
 
 /** Where a session speaks to: a Spark Connect server and, when it is known, the namenode of the same cluster. */
 export interface ConnectTarget {
@@ -22,7 +23,7 @@ const CONNECT_PORT = 15_002;
  */
 export function resolveTarget(cluster: string | undefined, namenode: string | undefined): ConnectTarget {
   const named = clusterDirectory(cluster);
-  if (named.startsWith('sc://')) return { ...parseConnectUrl(named), namenode };
+  if (named.startsWith('sc://')) return { ...parseConnectUrl(withRunKey(named)), namenode };
   if (cluster !== undefined && !isDirectory(named)) {
     throw new QuarryError(
       'CLUSTER_NOT_RUNNING',
@@ -31,7 +32,7 @@ export function resolveTarget(cluster: string | undefined, namenode: string | un
   }
   const file = readClusterFile(named);
   return {
-    ...parseConnectUrl(file.driver.connect),
+    ...parseConnectUrl(withRunKey(file.driver.connect)),
     namenode: namenode ?? file.namenode.grpc,
   };
 }

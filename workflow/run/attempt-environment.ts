@@ -1,5 +1,6 @@
 import { readClusterFile } from '../../common/cluster-file.ts';
 import { hasCode } from '../../common/quarry-error.ts';
+import { withRunKey } from '../../common/spark-remote.ts';
 import type { AttemptInput } from './attempt-directory.ts';
 import { toText } from '../template/to-text.ts';
 import { ATTEMPT_VARIABLE } from './process-table.ts';
@@ -34,10 +35,7 @@ function clusterVariables(input: AttemptInput, clears: number): Record<string, s
   const runId = clears === 0 ? input.runId : `${input.runId}~clear${clears}`;
   const parameters = { 'x-quarry-dag': input.dagId, 'x-quarry-task': input.taskId, 'x-quarry-run-id': runId };
   const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  return {
-    QUARRY_CLUSTER: input.cluster,
-    SPARK_REMOTE: `${connect.replace(/\/$/, '')}/;${pairs.join(';')}`,
-  };
+  return { QUARRY_CLUSTER: input.cluster, SPARK_REMOTE: withRunKey(connect, pairs.join(';')) };
 }
 
 function connectUrl(cluster: string): string | undefined {
