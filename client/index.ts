@@ -7,7 +7,7 @@ export { Column, type ColumnOrName, type ColumnOrValue } from './dataframe/colum
 export { type DataType, simpleString, type StructField, type StructType } from './dataframe/data-type.ts';
 export { DataFrame, type ExplainMode, type ShowOptions } from './dataframe/dataframe.ts';
 export type { DataFrameReader } from './dataframe/dataframe-reader.ts';
-export type { DataFrameWriter, SaveMode } from './dataframe/dataframe-writer.ts';
+export type { DataFrameWriter, SaveMode, TableWriteOutcome } from './dataframe/dataframe-writer.ts';
 export * from './dataframe/functions.ts';
 export type { GroupedData } from './dataframe/grouped-data.ts';
 export type { JoinType } from './dataframe/join.ts';

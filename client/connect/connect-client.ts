@@ -26,6 +26,7 @@ export class ConnectClient implements PlanRunner {
   readonly #target: ConnectTarget;
   readonly #rpc: RpcClient;
   readonly #clientType: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #serverSessionId: string | undefined;
   readonly #releases = new Set<Promise<unknown>>();
   #planId = 0;
@@ -34,6 +35,7 @@ export class ConnectClient implements PlanRunner {
     this.#target = target;
     this.#rpc = rpc;
     this.sessionId = target.parameters['session_id'] ?? randomUUID();
+    this.#headers = headersOf(target.parameters);
     this.#clientType = `quarry (${appName}) node/${process.versions.node} os/${process.platform}`;
   }
 
@@ -128,7 +130,7 @@ export class ConnectClient implements PlanRunner {
         requestOptions: [{ reattachOptions: { reattachable: true } }],
         tags: [...(options.tags ?? [])],
       },
-      { signal: options.signal },
+      { signal: options.signal, headers: this.#headers },
     );
   }
 
@@ -224,6 +226,18 @@ export class ConnectClient implements PlanRunner {
         : { clientObservedServerSideSessionId: this.#serverSessionId }),
     };
   }
+}
+
+/** Of the URL, as Spark's clients take it: whatever is not for the channel goes to the server with each call that runs something. */
+const CHANNEL_PARAMETERS = ['token', 'use_ssl', 'user_id', 'user_agent', 'session_id'];
+
+function headersOf(parameters: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters)
+      .filter(([name]) => !CHANNEL_PARAMETERS.includes(name))
+      // Headers are ASCII; the server takes them percent-encoded too.
+      .map(([name, value]) => [name.toLowerCase(), encodeURIComponent(value)]),
+  );
 }
 
 /** How far an execution has come. `isKnown`: the server has, or may have, the operation. */

@@ -47,6 +47,12 @@ export class DataFrameReader {
     return this.format('text').load(...paths);
   }
 
+  /** A table, or `(SELECT ...) AS name`, as it is when the query runs: at most some hundred thousand rows. `properties` has `user` and `password`. */
+  jdbc(url: string, table: string, properties: Readonly<Record<string, string>> = {}): DataFrame {
+    const options = { ...this.#options, ...properties, url, dbtable: table };
+    return new DataFrameReader(this.#make, 'jdbc', options, this.#schema).load();
+  }
+
   load(...paths: readonly string[]): DataFrame {
     return this.#make({
       read: {

@@ -327,7 +327,11 @@ export class DataFrame {
 
   get write(): DataFrameWriter {
     return new DataFrameWriter(async (operation, options) => {
-      await this.#command({ writeOperation: { input: this.relation, ...operation } }, options);
+      const command = { writeOperation: { input: this.relation, ...operation } };
+      let metrics: ExecutePlanResponse['metrics'] = null;
+      for await (const response of this.#runner.execute({ command }, options))
+        metrics = response.metrics ?? metrics;
+      return metrics;
     });
   }
 

@@ -62,7 +62,7 @@ export class GrpcClient implements RpcClient {
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        new Metadata(),
+        metadataOf(options.headers),
         { deadline: Date.now() + options.timeoutMs },
         (error: ServiceError | null, response?: ResOut) => {
           options.signal?.removeEventListener('abort', abort);
@@ -78,7 +78,7 @@ export class GrpcClient implements RpcClient {
     address: string,
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
     request: ReqIn,
-    options: { readonly signal?: AbortSignal | undefined },
+    options: Omit<CallOptions, 'timeoutMs'>,
   ): AsyncIterable<ResOut> {
     if (options.signal?.aborted) throw interrupted(address);
     const call = this.#channel(address).makeServerStreamRequest(
@@ -86,6 +86,7 @@ export class GrpcClient implements RpcClient {
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      metadataOf(options.headers),
     );
     const abort = () => call.cancel();
     options.signal?.addEventListener('abort', abort, { once: true });
@@ -126,6 +127,12 @@ export class GrpcClient implements RpcClient {
 
 function asIs(bytes: Buffer): Buffer {
   return bytes;
+}
+
+function metadataOf(headers: CallOptions['headers']): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers ?? {})) metadata.set(name, value);
+  return metadata;
 }
 
 function interrupted(address: string): QuarryError {

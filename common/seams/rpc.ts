@@ -11,6 +11,8 @@ export interface CallOptions {
   /** The call fails with DEADLINE after that long. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Headers of the call; Quarry's own services have none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Calls to other processes. An error arrives as the QuarryError the peer threw, or as PEER_UNREACHABLE, DEADLINE or INTERRUPTED. */
@@ -26,7 +28,7 @@ export interface RpcClient {
     address: string,
     method: Method<ReqIn, ResIn, ReqOut, ResOut>,
     request: ReqIn,
-    options: { readonly signal?: AbortSignal | undefined },
+    options: Omit<CallOptions, 'timeoutMs'>,
   ): AsyncIterable<ResOut>;
   close(): Promise<void>;
 }
