@@ -1,12 +1,16 @@
 import { open, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { globSync } from 'tinyglobby';
 import { afterEach, describe, expect, it } from 'vitest';
+import { QuarrySession } from '../../client/session.ts';
 import { FileSystem } from '../../client/fs/file-system.ts';
 import { resolveConfig } from '../../common/config.ts';
 import { silentLog } from '../../common/log.ts';
 import { systemSeams } from '../../common/seams/system.ts';
 import { eventually } from './eventually.ts';
 import { quarry } from './quarry.ts';
+import { salesYear } from './sales-year.ts';
 import { expectWhole, mebibyte } from './self-describing.ts';
 import { startTestCluster, type TestCluster } from './test-cluster.ts';
 
@@ -86,6 +90,55 @@ describe('a flipped bit on one disk', () => {
     );
     expect(healed.missing).toBe(0);
     await expectWhole(fs, '/scrubbed', 5, 8);
+  });
+});
+
+/** Waits for the first map output after `known`, and flips a bit in its middle. */
+async function damageMapOutput(directory: string, known: ReadonlySet<string>): Promise<void> {
+  for (;;) {
+    const fresh = shuffleFiles(directory).find((name) => !known.has(name));
+    if (fresh !== undefined) {
+      const path = join(directory, fresh);
+      return flipBit(path, (await stat(path)).size >> 1);
+    }
+    await sleep(2);
+  }
+}
+
+function shuffleFiles(directory: string): string[] {
+  return globSync('**/shuffle/*/s*-m*', { cwd: directory }).filter((name) => !name.includes('.tmp'));
+}
+
+describe('a flipped bit in a file of a SQL shuffle', () => {
+  it('is found by the readers: the map task runs again, and the rows are the same', async () => {
+    cluster = await startTestCluster({
+      settings: { 'client.blockSizeBytes': String(1024 * 1024), 'driver.singleTaskMaxBytes': '0' },
+    });
+    const { directory } = cluster;
+    const { transactions } = salesYear();
+    expect(await quarry(['ingest', transactions, '/data/year'], { QUARRY_CLUSTER: directory })).toMatchObject(
+      { code: 0 },
+    );
+    const session = await QuarrySession.connect({ cluster: directory });
+    try {
+      const query = () =>
+        session
+          .sql(
+            'SELECT product_id, sum(quantity) AS quantity, count(*) AS baskets FROM parquet.`/data/year` GROUP BY product_id ORDER BY baskets DESC, product_id LIMIT 500',
+          )
+          .collect();
+      const expected = await query();
+      expect(expected).toHaveLength(500);
+      const known = new Set(shuffleFiles(directory));
+      const [rows] = await Promise.all([query(), damageMapOutput(directory, known)]);
+      expect(rows).toEqual(expected);
+      const api = `${cluster.file().driver.http}/api/jobs`;
+      const [{ jobId }] = (await (await fetch(api)).json()) as [{ jobId: string }];
+      const job = (await (await fetch(`${api}/${jobId}`)).json()) as { events: { event: string }[] };
+      expect(job.events.map(({ event }) => event)).toContain('shuffle.lost');
+    } finally {
+      await session.stop();
+    }
   });
 });
 
