@@ -17,7 +17,7 @@ export interface RecordBatch {
   readonly timestampsMs: readonly number[];
   readonly keys: readonly (Buffer | null)[];
   readonly values: readonly (Buffer | null)[];
-  /** Where the next read goes on: past the last record and past every gap that follows it and is known. */
+  /** Where the next read goes on: past the last record and past every gap that follows it and is known. A batch may have no records: only a gap was passed. */
   readonly nextOffset: number;
 }
 
@@ -83,7 +83,12 @@ export interface TopicSpec {
 export interface LogSink {
   /** Returns false when it existed. Errors: INVALID_ARGUMENT (name, or another partition count than the existing one's), LOG_UNAVAILABLE. */
   createTopic(topic: string, spec: TopicSpec): Promise<boolean>;
-  /** At least once when it is retried by the caller. Waits while the log is slower than the caller. Errors: TOPIC_NOT_FOUND, LIMIT_EXCEEDED (a record above the limit), LOG_UNAVAILABLE. */
+  /**
+   * In the order of the calls, also of those not waited for. At least once when it is retried by the caller; what the log itself
+   * sends again is kept once (on Kafka only while records are younger than its `producer.id.expiration.ms`, a day by their own
+   * timestamps: older events are exactly once through `transactional`). A record is up to 1,000,000 bytes. Waits while the log is slower than the caller. Errors: TOPIC_NOT_FOUND, LIMIT_EXCEEDED (a record above the limit),
+   * INVALID_ARGUMENT (a partition that is not there, a time that is none), LOG_UNAVAILABLE.
+   */
   append(records: readonly RecordInput[]): Promise<void>;
   /**
    * Opens the producer of this name and fences every earlier one of the same name (Kafka's transactional.id and epoch): what
@@ -94,7 +99,8 @@ export interface LogSink {
 
 export interface TransactionalProducer {
   /**
-   * All of the records, of any topics, or none; committed when it returns. After any error but LIMIT_EXCEEDED and TOPIC_NOT_FOUND
+   * All of the records, of any topics, or none; committed and readable when it returns; one commit after the other. The embedded
+   * log takes up to 64 MiB in one, Kafka what its coordinator ends within a minute. After any error but LIMIT_EXCEEDED and TOPIC_NOT_FOUND
    * the outcome may be unknown: open the producer again and read what is committed.
    * Errors: FENCED by a newer producer of the same name, LOG_UNAVAILABLE, TOPIC_NOT_FOUND, LIMIT_EXCEEDED.
    */

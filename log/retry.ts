@@ -1,10 +1,10 @@
 import { hasCode, QuarryError } from '../common/quarry-error.ts';
 import type { Clock } from '../common/seams/clock.ts';
 
-const PAUSE_FIRST_MS = 20;
+const PAUSE_FIRST_MS = 5;
 const PAUSE_MAX_MS = 1_000;
 
-/** Pauses between attempts that double from 20 ms to 1 s. */
+/** Pauses between attempts that double from 5 ms to 1 s. */
 export class Pauses {
   #nextMs = PAUSE_FIRST_MS;
 

@@ -76,7 +76,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     try {
       await this.#begin(groups);
       await this.#session.send(groups);
-      await this.#end(true);
+      await this.#end();
+      // The coordinator has answered before its markers are in the partitions; asked again, it says yes when they are, and
+      // then whoever reads finds what was committed.
+      await this.#end();
     } catch (thrown) {
       const error = QuarryError.from(thrown);
       this.#broken = hasCode(error, 'FENCED') ? fenced(this.#session.identity) : reopen(error);
@@ -99,9 +102,9 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /** Asked again after a lost answer, the coordinator says yes to what it has done already. */
-  #end(commit: boolean): Promise<void> {
+  #end(): Promise<void> {
     return this.#coordinated(async (connection, identity) => {
-      const error = await connection.send(END_TXN, endTxnRequest(identity, commit), endTxnAnswer);
+      const error = await connection.send(END_TXN, endTxnRequest(identity, true), endTxnAnswer);
       if (error !== 0) throw kafkaError(error, `the end of a transaction of ${identity.transactionalId}`);
     });
   }

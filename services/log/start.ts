@@ -2,6 +2,7 @@ import type { StartRole } from '../../common/role.ts';
 import { serveLog } from './log-door.ts';
 import { LogService } from './log-service.ts';
 import { openLogStore } from './open-store.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** The embedded log as a process. Address: `log`, quarry-log://HOST:PORT. Errors: those of `openLogStore`, METADATA_DAMAGED, PORT_IN_USE. */
 export const start: StartRole = async (_, config, seams) => {
@@ -12,11 +13,14 @@ export const start: StartRole = async (_, config, seams) => {
   });
   try {
     const door = await serveLog(seams.net, `${config['bind.host']}:${config['log.port']}`, service);
+    const upkeep = new Upkeep(service, config, seams);
+    upkeep.start();
     return {
       addresses: { log: `quarry-log://${door.address}` },
       facts: { logId },
       async close() {
         await door.close();
+        await upkeep.close();
         await service.close();
       },
     };

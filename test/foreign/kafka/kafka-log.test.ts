@@ -1,0 +1,16 @@
+import { logSuite } from '../../conformance/log/log-suite.ts';
+import { startKafkaBroker } from '../../services/kafka-broker.ts';
+
+logSuite('Kafka', async () => {
+  const broker = await startKafkaBroker();
+  return {
+    url: broker.url,
+    down: () => broker.kill(),
+    restore: () => broker.restart(),
+    async crash() {
+      await broker.kill();
+      await broker.restart();
+    },
+    stop: () => broker.stop(),
+  };
+});
