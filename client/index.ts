@@ -8,11 +8,27 @@ export { type DataType, simpleString, type StructField, type StructType } from '
 export { DataFrame, type ExplainMode, type ShowOptions } from './dataframe/dataframe.ts';
 export type { DataFrameReader } from './dataframe/dataframe-reader.ts';
 export type { DataFrameWriter, SaveMode, TableWriteOutcome } from './dataframe/dataframe-writer.ts';
+export type { DataStreamReader } from './dataframe/data-stream-reader.ts';
+export type { DataStreamWriter, OutputMode, Trigger } from './dataframe/data-stream-writer.ts';
+export type { ForeachBatchFunction } from './dataframe/foreach-batch.ts';
 export * from './dataframe/functions.ts';
 export type { GroupedData } from './dataframe/grouped-data.ts';
 export type { JoinType } from './dataframe/join.ts';
 export type { LiteralValue } from './dataframe/literal.ts';
 export type { NullFunctions } from './dataframe/null-functions.ts';
+export type {
+  SourceProgress,
+  StateOperatorProgress,
+  StreamingQueryProgress,
+  StreamingQueryStatus,
+} from './dataframe/stream-progress.ts';
+export { StreamingQuery, type StreamingQueryIds } from './dataframe/streaming-query.ts';
+export type {
+  QueryStartedEvent,
+  QueryTerminatedEvent,
+  StreamingQueryListener,
+  StreamingQueryManager,
+} from './dataframe/streaming-query-manager.ts';
 export { Window, type WindowSpec } from './dataframe/window.ts';
 export {
   type ConnectOptions,

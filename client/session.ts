@@ -11,9 +11,11 @@ import type { Row } from '../common/compute/arrow-rows.ts';
 import { type StructType, typeFromMessage } from './dataframe/data-type.ts';
 import { DataFrame } from './dataframe/dataframe.ts';
 import { DataFrameReader } from './dataframe/dataframe-reader.ts';
+import { DataStreamReader } from './dataframe/data-stream-reader.ts';
 import { toColumn } from './dataframe/column.ts';
 import type { LiteralValue } from './dataframe/literal.ts';
 import { inferSchema, localRelation } from './dataframe/local-relation.ts';
+import { StreamingQueryManager } from './dataframe/streaming-query-manager.ts';
 import { FileSystem } from './fs/file-system.ts';
 import type { IngestOptions, IngestReport } from './ingest/ingest.ts';
 import { RddContext } from './rdd/rdd-context.ts';
@@ -47,6 +49,8 @@ export class QuarrySession {
 
   /** `spark.*` settings of this session. */
   readonly conf: SessionConf;
+  /** The session's streaming queries. */
+  readonly streams: StreamingQueryManager;
 
   private constructor(target: ConnectTarget, seams: Seams, options: SessionOptions) {
     this.#target = target;
@@ -54,6 +58,7 @@ export class QuarrySession {
     this.#settings = options.settings ?? {};
     this.#client = new ConnectClient(target, seams.rpc.client, options.appName ?? 'quarry');
     this.conf = new SessionConf(this.#client);
+    this.streams = new StreamingQueryManager(this.#client);
   }
 
   /** Errors: CLUSTER_NOT_RUNNING, PEER_UNREACHABLE, INVALID_ARGUMENT (a malformed URL). */
@@ -82,6 +87,15 @@ export class QuarrySession {
 
   get read(): DataFrameReader {
     return new DataFrameReader((relation) => this.#dataFrame(relation));
+  }
+
+  /** A DataFrame over a source that grows; `writeStream` runs it. */
+  get readStream(): DataStreamReader {
+    return new DataStreamReader({
+      make: (relation) => this.#dataFrame(relation),
+      format: 'parquet',
+      options: {},
+    });
   }
 
   table(name: string): DataFrame {

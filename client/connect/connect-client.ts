@@ -23,6 +23,7 @@ const CALL_TIMEOUT_MS = 30_000;
  */
 export class ConnectClient implements PlanRunner {
   readonly sessionId: string;
+  onStreamStarted: ((json: string) => void) | undefined;
   readonly #target: ConnectTarget;
   readonly #rpc: RpcClient;
   readonly #clientType: string;

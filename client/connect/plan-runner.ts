@@ -18,6 +18,8 @@ export type AnalyzeRequest = Omit<
 /** What DataFrames and RDDs need of a session. Tests of plans put their own in its place. */
 export interface PlanRunner {
   nextPlanId(): string;
+  /** Told of every streaming query that this session starts: JSON of its QueryStartedEvent. */
+  onStreamStarted?: ((json: string) => void) | undefined;
   execute(plan: PlanInput, options?: ExecuteOptions): AsyncIterable<ExecutePlanResponse>;
   analyze(request: AnalyzeRequest, signal?: AbortSignal): Promise<AnalyzePlanResponse>;
 }

@@ -14,8 +14,10 @@ import {
 } from './column.ts';
 import { type StructType, typeFromMessage } from './data-type.ts';
 import { DataFrameWriter } from './dataframe-writer.ts';
+import { DataStreamWriter } from './data-stream-writer.ts';
 import { GroupedData } from './grouped-data.ts';
 import { joinFields, type JoinType } from './join.ts';
+import { natural } from './natural.ts';
 import { NullFunctions } from './null-functions.ts';
 
 export interface ShowOptions {
@@ -161,6 +163,17 @@ export class DataFrame {
     return this.#next({ deduplicate: { input: this.relation, columnNames: [...columns] } });
   }
 
+  /** As dropDuplicates of a stream, but a key is forgotten when the watermark has passed it by the delay. */
+  dropDuplicatesWithinWatermark(...columns: readonly string[]): DataFrame {
+    const keys = columns.length === 0 ? { allColumnsAsKeys: true } : { columnNames: [...columns] };
+    return this.#next({ deduplicate: { input: this.relation, ...keys, withinWatermark: true } });
+  }
+
+  /** `column` is the event time: rows later than `delay` ('10 minutes') behind the latest before them are dropped from a stream's state. */
+  withWatermark(column: string, delay: string): DataFrame {
+    return this.#next({ withWatermark: { input: this.relation, eventTime: column, delayThreshold: delay } });
+  }
+
   /** All rows of both, columns by their place. */
   union(other: DataFrame): DataFrame {
     return this.#set('SET_OP_TYPE_UNION', other, { isAll: true });
@@ -298,6 +311,11 @@ export class DataFrame {
     const { schema } = await this.#runner.analyze({ schema: { plan: { root: this.relation } } });
     return typeFromMessage(schema?.schema) as StructType;
   }
+  /** True where `writeStream` runs it and an action cannot. */
+  async isStreaming(): Promise<boolean> {
+    const { isStreaming } = await this.#runner.analyze({ isStreaming: { plan: { root: this.relation } } });
+    return isStreaming?.isStreaming ?? false;
+  }
   async columns(): Promise<string[]> {
     return (await this.schema()).fields.map(({ name }) => name);
   }
@@ -333,6 +351,11 @@ export class DataFrame {
         metrics = response.metrics ?? metrics;
       return metrics;
     });
+  }
+
+  get writeStream(): DataStreamWriter {
+    const frame = (relation: RelationInput): DataFrame => this.#next(relation);
+    return new DataStreamWriter({ runner: this.#runner, input: this.relation, frame, operation: {} });
   }
 
   #next(relation: RelationInput): DataFrame {
@@ -372,11 +395,4 @@ export class DataFrame {
 
 function expressionOf(column: ColumnOrName) {
   return columnOf(column).expression;
-}
-
-function natural(value: number, what: string): number {
-  if (!Number.isInteger(value) || value < 0) {
-    throw new QuarryError('INVALID_ARGUMENT', `${what} takes a whole number of at least 0, not ${value}`);
-  }
-  return value;
 }

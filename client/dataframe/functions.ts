@@ -183,8 +183,20 @@ export const levenshtein = two('levenshtein');
 export const get_json_object = (column: ColumnOrName, path: string): Column =>
   call('get_json_object', columnOf(column), literalColumn(path));
 export const to_json = one('to_json');
-export const from_json = (column: ColumnOrName, schema: string): Column =>
-  call('from_json', columnOf(column), literalColumn(schema));
+/**
+ * Reads JSON text as a struct (or array, or map). `schema` is DDL ('product STRING, msec DOUBLE') or a type; a text that is no JSON gives null fields,
+ * as does a value of another kind. `options`: mode (PERMISSIVE, FAILFAST), timestampFormat, dateFormat, columnNameOfCorruptRecord.
+ */
+export const from_json = (
+  column: ColumnOrName,
+  schema: string,
+  options: Readonly<Record<string, string>> = {},
+): Column => call('from_json', columnOf(column), literalColumn(schema), ...optionsMap(options));
+/** The DDL type of a JSON text that is given here. */
+export const schema_of_json = (json: string): Column => call('schema_of_json', literalColumn(json));
+/** Several fields of a JSON object as columns c0, c1, ... */
+export const json_tuple = (column: ColumnOrName, ...fields: readonly string[]): Column =>
+  call('json_tuple', columnOf(column), ...fields.map(literalColumn));
 
 // Dates and times.
 export const current_date = none('current_date');
@@ -223,6 +235,21 @@ export const add_months = (column: ColumnOrName, months: ColumnOrName | number):
 export const datediff = (end: ColumnOrName, start: ColumnOrName): Column =>
   call('datediff', columnOf(end), columnOf(start));
 export const months_between = two('months_between');
+/** Seconds since 1970, with a fraction, as a time; likewise the next two. */
+export const timestamp_seconds = one('timestamp_seconds');
+export const timestamp_millis = one('timestamp_millis');
+export const timestamp_micros = one('timestamp_micros');
+/**
+ * The window of event time that a row is in: a struct {start, end}, to group by. `length` ('5 minutes') apart, or every `slide`, and then
+ * a row is in several; windows start at multiples since 1970 UTC, moved by `start`.
+ */
+export const window = (time: ColumnOrName, length: string, slide?: string, start?: string): Column => {
+  const every = slide ?? (start === undefined ? undefined : length);
+  const rest = [length, every, start].filter((each) => each !== undefined);
+  return call('window', columnOf(time), ...rest.map(literalColumn));
+};
+/** The last instant of a window: the event time of what was grouped by it. */
+export const window_time = one('window_time');
 export const from_utc_timestamp = (column: ColumnOrName, zone: string): Column =>
   formatted('from_utc_timestamp', column, zone);
 export const to_utc_timestamp = (column: ColumnOrName, zone: string): Column =>
@@ -274,6 +301,11 @@ export const monotonically_increasing_id = none('monotonically_increasing_id');
 export const spark_partition_id = none('spark_partition_id');
 export const input_file_name = none('input_file_name');
 export const typeof_ = one('typeof');
+
+function optionsMap(options: Readonly<Record<string, string>>): Column[] {
+  const entries = Object.entries(options).flat();
+  return entries.length === 0 ? [] : [call('map', ...entries.map(literalColumn))];
+}
 
 function distinctCall(name: string, columns: readonly ColumnOrName[]): Column {
   return new Column({
