@@ -38,9 +38,20 @@ export class FakeQuery implements StreamingQuery {
     try {
       await this.spec.foreachBatch?.(plan, batchId);
       const progress = {
-        ...{ id: this.id, runId: this.runId, name: this.name || null, timestamp: '2026-01-01T00:00:00.000Z' },
-        ...{ batchId, batchDuration: 1, numInputRows: 3, inputRowsPerSecond: 3, processedRowsPerSecond: 3 },
-        ...{ durationMs: {}, eventTime: {}, stateOperators: [], sources: [], observedMetrics: {} },
+        id: this.id,
+        runId: this.runId,
+        name: this.name || null,
+        timestamp: '2026-01-01T00:00:00.000Z',
+        batchId,
+        batchDuration: 1,
+        numInputRows: 3,
+        inputRowsPerSecond: 3,
+        processedRowsPerSecond: 3,
+        durationMs: {},
+        eventTime: {},
+        stateOperators: [],
+        sources: [],
+        observedMetrics: {},
         sink: { description: 'Fake', numOutputRows: -1 },
       };
       this.recentProgress.push(progress);
