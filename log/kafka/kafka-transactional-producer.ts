@@ -10,7 +10,7 @@ import {
   addPartitionsRequest,
   END_TXN,
   endTxnAnswer,
-  endTxnRequest,
+  commitRequest,
   FIND_COORDINATOR,
   findCoordinatorAnswer,
   findCoordinatorRequest,
@@ -104,7 +104,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   /** Asked again after a lost answer, the coordinator says yes to what it has done already. */
   #end(): Promise<void> {
     return this.#coordinated(async (connection, identity) => {
-      const error = await connection.send(END_TXN, endTxnRequest(identity, true), endTxnAnswer);
+      const error = await connection.send(END_TXN, commitRequest(identity), endTxnAnswer);
       if (error !== 0) throw kafkaError(error, `the end of a transaction of ${identity.transactionalId}`);
     });
   }

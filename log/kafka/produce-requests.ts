@@ -110,10 +110,8 @@ export function addPartitionsAnswer(reader: WireReader): Outcome[] {
     .flat();
 }
 
-export function endTxnRequest(identity: ProducerIdentity, commit: boolean): Buffer {
-  return identityOf(identity)
-    .int8(commit ? 1 : 0)
-    .done();
+export function commitRequest(identity: ProducerIdentity): Buffer {
+  return identityOf(identity).int8(1).done();
 }
 
 export function endTxnAnswer(reader: WireReader): number {
