@@ -1,5 +1,5 @@
 import type { Attribute, Expression, LiteralValue, NamedExpression, SortOrder } from './expression.ts';
-import type { StructType } from './spark-type.ts';
+import type { SparkType, StructType } from './spark-type.ts';
 
 /** One Parquet file of a scan, with the values that Hive-style directories give it. */
 export interface ScanFile {
@@ -103,6 +103,15 @@ export type LogicalPlan =
       readonly json?: readonly JsonColumn[];
       /** Which source of a streaming query it is a part of. */
       readonly sourceId?: number;
+    }
+  /** Rows of text files (json, csv, text) that a stream has found; `columns` are those of the files. */
+  | {
+      readonly kind: 'text-scan';
+      readonly output: readonly Attribute[];
+      readonly format: string;
+      readonly paths: readonly string[];
+      readonly columns: readonly { readonly name: string; readonly type: SparkType }[];
+      readonly options: Readonly<Record<string, string>>;
     }
   /** `column` of `input` is the event time; rows later than `delayMs` behind the highest before them in their partition are late. */
   | {
@@ -224,6 +233,7 @@ export const LEAF_KINDS = [
   'state-read',
   'stream-source',
   'log-scan',
+  'text-scan',
 ] as const;
 
 export type PlanLeaf = Extract<LogicalPlan, { kind: (typeof LEAF_KINDS)[number] }>;

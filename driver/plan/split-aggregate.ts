@@ -12,12 +12,19 @@ export interface SplitAggregate {
   readonly partial: LogicalPlan;
   /** Combines rows of `partial.output` that arrive by an exchange; its output is the aggregate's own. */
   readonly final: (input: LogicalPlan) => LogicalPlan;
+  /**
+   * Joins rows of `partial.output` of one key to one of the same columns, so that they can be kept and joined again; undefined
+   * where only the answer can be made of them. `extra` columns are added to the output.
+   */
+  readonly combine: ((input: LogicalPlan, extra?: readonly NamedExpression[]) => LogicalPlan) | undefined;
 }
 
 /** How one aggregate is kept between the two steps: what each task computes, and the answer from all tasks' values. */
 interface Decomposition {
   readonly partials: readonly Expression[];
   readonly merge: (columns: readonly Expression[]) => Expression;
+  /** One value of each of `partials` from several. */
+  readonly combine?: (columns: readonly Expression[]) => readonly Expression[];
 }
 
 function aggregate(
@@ -67,6 +74,7 @@ function sumOf(node: Aggregate): Decomposition {
       const total = aggregate('$sum_wide', [column!], type);
       return type.kind === 'decimal' ? call('$narrow', [total], node.type) : total;
     },
+    combine: ([column]) => [aggregate('$sum_wide', [column!], type)],
   };
 }
 
@@ -74,6 +82,7 @@ function countOf(node: Aggregate): Decomposition {
   return {
     partials: [aggregate('count', node.args, LONG, { filter: node.filter, nullable: false })],
     merge: ([column]) => totalCount(column!),
+    combine: ([column]) => [totalCount(column!)],
   };
 }
 
@@ -86,6 +95,7 @@ function averageOf(node: Aggregate): Decomposition {
     ],
     merge: ([sum, count]) =>
       call('$average', [aggregate('$sum_wide', [sum!], type), totalCount(count!)], node.type),
+    combine: ([sum, count]) => [aggregate('$sum_wide', [sum!], type), totalCount(count!)],
   };
 }
 
@@ -94,6 +104,7 @@ function again(node: Aggregate): Decomposition {
   return {
     partials: [node],
     merge: ([column]) => aggregate(node.name, [column!], node.type, { nullable: node.nullable }),
+    combine: ([column]) => [aggregate(node.name, [column!], node.type, { nullable: node.nullable })],
   };
 }
 
@@ -105,18 +116,24 @@ function pickedOf(node: Aggregate): Decomposition {
     partials: [node, present],
     merge: ([value, count]) =>
       aggregate(node.name, [value!], node.type, { filter: call('>', [count!, none], BOOLEAN, false) }),
+    combine: ([value, count]) => [
+      aggregate(node.name, [value!], node.type, { filter: call('>', [count!, none], BOOLEAN, false) }),
+      totalCount(count!),
+    ],
   };
 }
 
 function collectedOf(node: Aggregate): Decomposition {
   const distinct = node.name === 'collect_set';
+  const joined = (column: Expression) => {
+    const lists = aggregate('collect_list', [column], arrayOf(node.type), { nullable: false });
+    const flat = call('flatten', [lists], node.type, false);
+    return distinct ? call('array_distinct', [flat], node.type, false) : flat;
+  };
   return {
     partials: [node],
-    merge: ([column]) => {
-      const lists = aggregate('collect_list', [column!], arrayOf(node.type), { nullable: false });
-      const flat = call('flatten', [lists], node.type, false);
-      return distinct ? call('array_distinct', [flat], node.type, false) : flat;
-    },
+    merge: ([column]) => joined(column!),
+    combine: ([column]) => [joined(column!)],
   };
 }
 
@@ -238,8 +255,14 @@ function assemble(
       }
       return node.kind === 'literal' ? undefined : keyColumns.get(key);
     });
+  const combine = combinerOf(
+    partial,
+    keys,
+    [...nodes].map(([key, { how }]) => ({ how, columns: partials.get(key)! })),
+  );
   return {
     partial,
+    combine,
     final: (input) => ({
       kind: 'aggregate',
       output: plan.output,
@@ -248,6 +271,30 @@ function assemble(
       columns: plan.columns.map((column) => ({ ...column, value: rewrite(column.value) })),
     }),
   };
+}
+
+function combinerOf(
+  partial: LogicalPlan,
+  keys: readonly NamedExpression[],
+  nodes: readonly { readonly how: Decomposition; readonly columns: readonly NamedExpression[] }[],
+): SplitAggregate['combine'] {
+  if (nodes.some(({ how }) => how.combine === undefined)) return undefined;
+  const groupBy = keys.map(({ attribute }) => columnOf(attribute));
+  const kept = keys.map(({ attribute }, index) => ({ attribute, value: groupBy[index]! }));
+  const joined = nodes.flatMap(({ how, columns }) => {
+    const values = how.combine!(columns.map(({ attribute }) => columnOf(attribute)));
+    return columns.map(({ attribute }, index) => ({
+      attribute,
+      value: sameOrCast(values[index]!, attribute.type),
+    }));
+  });
+  return (input, extra = []) => ({
+    kind: 'aggregate',
+    output: [...partial.output, ...extra.map(({ attribute }) => attribute)],
+    input,
+    groupBy,
+    columns: [...kept, ...joined, ...extra],
+  });
 }
 
 function sameOrCast(value: Expression, type: SparkType): Expression {

@@ -10,7 +10,16 @@ import type { WriteSummary, WriteTarget } from '../schedule/query-runner.ts';
 
 const TEMPORARY = '_temporary';
 const SUCCESS = '_SUCCESS';
+/** Names of the batches of streaming queries that are in a directory: QUERY/BATCH. Readers pass over it. */
+const STREAMS = '_quarry_streams';
 const COMPRESSIONS = ['snappy', 'zstd', 'gzip', 'lz4_raw', 'uncompressed'];
+
+/** A batch of a streaming query, which a directory takes once. */
+export interface StreamBatch {
+  readonly queryId: string;
+  readonly batchId: number;
+  readonly epoch: number;
+}
 
 /**
  * The output of a job on its way to being visible. Tasks write under PATH/_temporary/ID; one command of the namenode then
@@ -21,7 +30,8 @@ export class FileCommit {
   readonly #plan: LogicalPlan;
   readonly #target: WriteTarget;
   readonly #root: string;
-  readonly #id = randomUUID();
+  readonly #id: string;
+  readonly #batch: StreamBatch | undefined;
   readonly #compression: string;
   readonly #existed: boolean;
 
@@ -29,8 +39,18 @@ export class FileCommit {
     fileSystem: FileSystem,
     plan: LogicalPlan,
     target: WriteTarget,
-    place: { readonly root: string; readonly compression: string; readonly existed: boolean },
+    place: {
+      readonly root: string;
+      readonly compression: string;
+      readonly existed: boolean;
+      readonly batch: StreamBatch | undefined;
+    },
   ) {
+    this.#batch = place.batch;
+    this.#id =
+      place.batch === undefined
+        ? randomUUID()
+        : `${place.batch.queryId}-${place.batch.batchId}-${place.batch.epoch}`;
     this.#fileSystem = fileSystem;
     this.#plan = plan;
     this.#target = target;
@@ -44,6 +64,7 @@ export class FileCommit {
     fileSystem: FileSystem,
     plan: LogicalPlan,
     target: WriteTarget,
+    batch?: StreamBatch,
   ): Promise<FileCommit | undefined> {
     checkTarget(plan, target);
     const compression = compressionOf(target);
@@ -68,7 +89,13 @@ export class FileCommit {
       root,
       compression,
       existed: found?.directory === true,
+      batch,
     });
+  }
+
+  /** Whether the directory has the batch already, whichever run has put it there. */
+  async isPublished(): Promise<boolean> {
+    return this.#batch !== undefined && (await this.#fileSystem.exists(this.#marker(this.#batch)));
   }
 
   /** The fragment's rows under their final names. */
@@ -84,7 +111,7 @@ export class FileCommit {
       compression: this.#compression,
       partitionBy: this.#target.partitionBy.map((name) => this.#columnNamed(name)),
       blockSizeBytes: Number.isFinite(blockSizeBytes) ? blockSizeBytes : 0,
-      emptyFile: partition === 0 && this.#target.partitionBy.length === 0,
+      emptyFile: this.#batch === undefined && partition === 0 && this.#target.partitionBy.length === 0,
     };
   }
 
@@ -93,12 +120,14 @@ export class FileCommit {
     const files = results.flatMap((result) => (result as FileOutputSummary | null)?.files ?? []);
     const temporary = `${this.#root}/${TEMPORARY}/${this.#id}`;
     const marker = `${temporary}/${SUCCESS}`;
+    // The marker of a batch is there already when another attempt has published it: then nothing of this one is moved.
+    const markerTarget = this.#batch === undefined ? `${this.#root}/${SUCCESS}` : this.#marker(this.#batch);
     await this.#fileSystem.writeFile(marker, '');
     await this.#fileSystem.publish({
-      detach: await this.#replaced(),
+      detach: this.#batch === undefined ? await this.#replaced() : [],
       moves: [
         ...files.map((file) => ({ source: file.path, target: `${this.#root}/${file.relativePath}` })),
-        { source: marker, target: `${this.#root}/${SUCCESS}` },
+        { source: marker, target: markerTarget },
       ],
       cleanup: temporary,
     });
@@ -124,6 +153,10 @@ export class FileCommit {
       if (entry.path !== `${this.#root}/${TEMPORARY}`) replaced.push(entry.path);
     }
     return replaced;
+  }
+
+  #marker({ queryId, batchId }: StreamBatch): string {
+    return `${this.#root}/${STREAMS}/${queryId}/${batchId}`;
   }
 
   /** Another job may be writing beside this one: its directory stays. */

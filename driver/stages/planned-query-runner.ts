@@ -18,7 +18,7 @@ import type {
 } from '../schedule/query-runner.ts';
 import { columnOf } from './column-type.ts';
 import { FileCommit } from './file-commit.ts';
-import { type FinalOutput, StagePlanner } from './stage-planner.ts';
+import { type FinalOutput, StagePlanner, type StagePlannerOptions } from './stage-planner.ts';
 
 export interface QueryRunnerOptions {
   readonly jobs: JobRunner;
@@ -99,18 +99,25 @@ export class PlannedQueryRunner implements QueryRunner {
   }
 
   #plan(plan: LogicalPlan, context: QueryContext, final: FinalOutput): Promise<StageSpec[]> {
-    const { config, splits, executors } = this.#options;
-    const slots = executors().reduce((sum, executor) => sum + executor.slots, 0);
-    const partitions = Number(context.conf.get(PARTITIONS_KEY));
-    return new StagePlanner({
-      splits,
-      singleTaskMaxBytes: config['driver.singleTaskMaxBytes'],
-      shufflePartitions: partitions >= 1 ? Math.min(partitions, 2_000) : config['driver.shufflePartitions'],
-      broadcastMaxBytes: sizeOf(context.conf.get(BROADCAST_KEY)) ?? BROADCAST_BYTES_DEFAULT,
-      slots: Math.max(1, slots),
-      timeZone: context.timeZone,
-    }).plan(optimize(plan), final);
+    return new StagePlanner(stagePlannerOptions(this.#options, context)).plan(optimize(plan), final);
   }
+}
+
+/** How a session's settings and the cluster as it is shape stages. */
+export function stagePlannerOptions(
+  { config, splits, executors }: Pick<QueryRunnerOptions, 'config' | 'splits' | 'executors'>,
+  { conf, timeZone }: Pick<QueryContext, 'conf' | 'timeZone'>,
+): StagePlannerOptions {
+  const slots = executors().reduce((sum, executor) => sum + executor.slots, 0);
+  const partitions = Number(conf.get(PARTITIONS_KEY));
+  return {
+    splits,
+    singleTaskMaxBytes: config['driver.singleTaskMaxBytes'],
+    shufflePartitions: partitions >= 1 ? Math.min(partitions, 2_000) : config['driver.shufflePartitions'],
+    broadcastMaxBytes: sizeOf(conf.get(BROADCAST_KEY)) ?? BROADCAST_BYTES_DEFAULT,
+    slots: Math.max(1, slots),
+    timeZone,
+  };
 }
 
 function jobOf(stages: readonly StageSpec[], context: QueryContext): JobSpec {
@@ -124,7 +131,7 @@ function jobOf(stages: readonly StageSpec[], context: QueryContext): JobSpec {
 }
 
 /** The kernel's words as Spark's error, where they are about a user's data. */
-function explained(thrown: unknown): unknown {
+export function explained(thrown: unknown): unknown {
   if (!(thrown instanceof QuarryError) || thrown.details['kernel'] !== true) return thrown;
   if (thrown.details['path'] !== undefined) return thrown;
   return translateKernelError(thrown.message) ?? thrown;

@@ -104,6 +104,7 @@ export class StagePlanner {
       case 'step-read':
       case 'state-read':
       case 'stream-source':
+      case 'text-scan':
         return { plan, distribution: SINGLE };
       case 'log-scan':
         return { plan, distribution: plan.ranges.length === 0 ? SINGLE : { kind: 'log', log: plan } };

@@ -113,6 +113,7 @@ export function statefulSteps(
       }),
     };
   };
+  const keptSql = renderPlan(operator.kept(mergedRead)).sql;
   return {
     plan: operator.result(freshRead, mergedRead),
     steps: [
@@ -124,7 +125,7 @@ export function statefulSteps(
       {
         inputs: [],
         of: () => ({
-          sql: `SELECT CAST((SELECT count(*) FROM quarry_fresh_${number}) AS VARCHAR), CAST((SELECT count(*) FROM quarry_merged_${number}) AS VARCHAR)`,
+          sql: `SELECT CAST((SELECT count(*) FROM quarry_fresh_${number}) AS VARCHAR), CAST((SELECT count(*) FROM quarry_merged_${number}) AS VARCHAR), CAST((SELECT count(*) FROM (${keptSql})) AS VARCHAR)`,
           observe: `${OBSERVE_STATE}${number}`,
         }),
       },

@@ -12,6 +12,7 @@ import { decodeFromShuffle, encodeForShuffle, storedKernelType } from './exchang
 
 export type ScanLeaf = Extract<PlanLeaf, { kind: 'scan' }>;
 export type LogLeaf = Extract<PlanLeaf, { kind: 'log-scan' }>;
+type TextLeaf = Extract<PlanLeaf, { kind: 'text-scan' }>;
 type StateLeaf = Extract<PlanLeaf, { kind: 'state-read' }>;
 type ExchangeLeaf = Extract<PlanLeaf, { kind: 'exchange-read' }>;
 
@@ -29,6 +30,7 @@ export interface FragmentSql {
 export type FragmentInput =
   | { readonly kind: 'scan'; readonly view: string; readonly scan: ScanLeaf }
   | { readonly kind: 'log'; readonly view: string; readonly log: LogLeaf }
+  | { readonly kind: 'text'; readonly view: string; readonly text: TextLeaf }
   | { readonly kind: 'state'; readonly view: string; readonly state: StateLeaf }
   | { readonly kind: 'exchange'; readonly view: string; readonly exchange: ExchangeLeaf };
 
@@ -64,6 +66,9 @@ export function renderPlan(plan: LogicalPlan, salt = ''): FragmentSql {
       case 'state-read':
         inputs.push({ kind: 'state', view, state: leaf });
         return `(SELECT ${storedState(leaf.output)} FROM ${view})`;
+      case 'text-scan':
+        inputs.push({ kind: 'text', view, text: leaf });
+        return `(SELECT ${leaf.output.map(({ id, name }) => `${quoteIdentifier(name)} AS ${columnName(id)}`).join(', ') || `1 AS ${NO_COLUMN}`} FROM ${view})`;
       case 'step-read':
         return leaf.table;
       case 'stream-source':
@@ -108,6 +113,18 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
           kernelType: duckdbType(attribute.type),
           column: columnName(attribute.id),
         })),
+      },
+    };
+  }
+  if (input.kind === 'text') {
+    const { format, paths, columns, options } = input.text;
+    return {
+      view: input.view,
+      text: {
+        format,
+        paths: [...paths],
+        columns: columns.map(({ name, type }) => ({ name, kernelType: duckdbType(type) })),
+        options: { ...options },
       },
     };
   }

@@ -31,6 +31,7 @@ export function pruneColumns(plan: LogicalPlan, required: Ids): LogicalPlan {
       return plan;
     case 'stream-source':
     case 'log-scan':
+    case 'text-scan':
       return { ...plan, output: kept(plan.output, required) };
     case 'watermark':
     case 'on-time': {

@@ -1,0 +1,136 @@
+import type { FileSystem } from '../../../client/fs/file-system.ts';
+import { hasCode } from '../../../common/quarry-error.ts';
+import type { FileSummary } from './file-summary.ts';
+import type { Attribute } from '../../plan/expression.ts';
+import type { LogicalPlan, ScanFile } from '../../plan/logical-plan.ts';
+import { FileCommit } from '../../stages/file-commit.ts';
+import type { StreamSpec } from '../streaming-query.ts';
+import type { BatchFunction } from './simple-sinks.ts';
+import type { BatchRows, SinkBatch, SinkOutput, StreamSink } from './stream-sink.ts';
+
+export interface FileSinkOptions {
+  readonly fileSystem: FileSystem;
+  readonly spec: Pick<StreamSpec, 'path' | 'options' | 'partitionBy'>;
+  /** Its output names the columns. */
+  readonly plan: LogicalPlan;
+  readonly queryId: string;
+}
+
+function outputOf(commit: FileCommit, label: string): SinkOutput {
+  return {
+    output: { kind: 'file' },
+    label,
+    wrap: (fragment) => commit.query(fragment),
+    task: (partition) => ({ file: commit.taskOutput(partition, 0) }),
+  };
+}
+
+/**
+ * A directory of Parquet files. A batch's files appear in one step of the namenode together with its marker, or not at all: a
+ * reader sees whole batches, and a batch that is written again finds its marker.
+ */
+export class ParquetSink implements StreamSink {
+  readonly description: string;
+  readonly #options: FileSinkOptions;
+  #commit: FileCommit | undefined;
+
+  constructor(options: FileSinkOptions) {
+    this.#options = options;
+    this.description = `FileSink[${options.spec.path}]`;
+  }
+
+  async output({ batchId, epoch }: SinkBatch): Promise<SinkOutput> {
+    const { fileSystem, plan, spec, queryId } = this.#options;
+    const { path, options, partitionBy } = spec;
+    const target = { path, format: 'parquet', mode: 'append', partitionBy, options } as const;
+    this.#commit = await FileCommit.prepare(fileSystem, plan, target, { queryId, batchId, epoch });
+    return outputOf(this.#commit!, `write ${path}`);
+  }
+
+  async add(_batch: SinkBatch, { results }: BatchRows): Promise<number> {
+    const commit = this.#commit!;
+    if (await commit.isPublished()) {
+      await commit.abandon();
+      return -1;
+    }
+    try {
+      return (await commit.publish(results)).rowCount;
+    } catch (thrown) {
+      if (!hasCode(thrown, 'FILE_EXISTS') || !(await commit.isPublished())) throw thrown;
+      await commit.abandon();
+      return -1;
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#commit?.abandon();
+  }
+
+  async close(): Promise<void> {
+    // What a batch left behind was abandoned with it.
+  }
+}
+
+export interface ForeachOptions {
+  readonly fileSystem: FileSystem;
+  readonly columns: readonly Attribute[];
+  readonly plan: LogicalPlan;
+  /** Where batches are frozen. */
+  readonly directory: string;
+  readonly take: BatchFunction;
+}
+
+/** Freezes each batch in files, so that the function may read it as often as it likes and sees the same rows. */
+export class ForeachBatchSink implements StreamSink {
+  readonly description = 'ForeachBatchSink';
+  readonly #options: ForeachOptions;
+  #commit: FileCommit | undefined;
+  #directory = '';
+
+  constructor(options: ForeachOptions) {
+    this.#options = options;
+  }
+
+  async output({ batchId, epoch }: SinkBatch): Promise<SinkOutput> {
+    const { fileSystem, plan, directory } = this.#options;
+    this.#directory = `${directory}/rows-${batchId}-${epoch}`;
+    const target = { path: this.#directory, format: 'parquet', mode: 'append', partitionBy: [], options: {} } as const;
+    this.#commit = await FileCommit.prepare(fileSystem, plan, target);
+    return outputOf(this.#commit!, 'freeze the batch');
+  }
+
+  async add({ batchId }: SinkBatch, { results }: BatchRows): Promise<number> {
+    const { fileSystem, take } = this.#options;
+    const written = results.flatMap((result) => (result as FileSummary | null)?.files ?? []);
+    const files = await Promise.all(
+      written.map(async ({ path }): Promise<ScanFile> => {
+        const { inodeId, generation, lengthBytes } = await fileSystem.stat(path);
+        return { path, inodeId, generation, lengthBytes, partitionValues: [] };
+      }),
+    );
+    await take(this.#plan(files), batchId);
+    await fileSystem.delete(this.#directory, { recursive: true });
+    return written.reduce((sum, { rowCount }) => sum + Number(rowCount), 0);
+  }
+
+  async abandon(): Promise<void> {
+    await this.#options.fileSystem.delete(this.#directory, { recursive: true });
+  }
+
+  async close(): Promise<void> {
+    // What a batch left behind was abandoned with it.
+  }
+
+  #plan(files: readonly ScanFile[]): LogicalPlan {
+    const { columns } = this.#options;
+    const fields = columns.map(({ name, type, nullable }) => ({ name, type, nullable }));
+    return {
+      kind: 'scan',
+      output: columns,
+      format: 'parquet',
+      files,
+      partitionColumnCount: 0,
+      fileSchema: { kind: 'struct', fields },
+    };
+  }
+}

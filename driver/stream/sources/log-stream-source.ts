@@ -1,0 +1,181 @@
+import { QuarryError } from '../../../common/quarry-error.ts';
+import type { Log } from '../../../log/log.ts';
+import { openLog } from '../../../log/open-log.ts';
+import { logUrl, offsetChoice, topicChoice } from '../../plan/log-options.ts';
+import type { LogicalPlan } from '../../plan/logical-plan.ts';
+import type { SourceLeaf } from '../compile-query.ts';
+import { lagMetrics, limitedEnd, type LogOffsets, rangesOf, rowsBetween } from '../offset-planning.ts';
+import { countOption, flagOption } from '../stream-options.ts';
+import type { BatchLimits, SourcePartition, StreamSource } from './stream-source.ts';
+
+type Bounds = 'earliest' | 'latest';
+
+/** Topics of Kafka or of the embedded log. Offsets are `{topic: {partition: offset}}`. */
+export class LogStreamSource implements StreamSource {
+  readonly description: string;
+  readonly #log: Log;
+  readonly #url: string;
+  readonly #options: Readonly<Record<string, string>>;
+  readonly #limit: number | undefined;
+  readonly #failOnDataLoss: boolean;
+
+  private constructor(log: Log, url: string, leaf: SourceLeaf) {
+    const { options, format } = leaf;
+    this.#log = log;
+    this.#url = url;
+    this.#options = options;
+    this.#limit = countOption(options, 'maxOffsetsPerTrigger');
+    this.#failOnDataLoss = flagOption(options, 'failOnDataLoss', true);
+    const choice = topicChoice(options);
+    const what =
+      choice.kind === 'subscribe'
+        ? `Subscribe[${choice.topics.join(',')}]`
+        : choice.kind === 'pattern'
+          ? `SubscribePattern[${choice.pattern.source}]`
+          : `Assign[${Object.keys(choice.partitions).join(',')}]`;
+    this.description = `${format === 'kafka' ? 'KafkaV2' : 'QuarryLog'}[${what}]`;
+  }
+
+  static async open(leaf: SourceLeaf): Promise<LogStreamSource> {
+    const url = logUrl(leaf.format, leaf.options);
+    return new LogStreamSource(await openLog(url, { clientId: 'quarry-driver' }), url, leaf);
+  }
+
+  async initial(): Promise<LogOffsets> {
+    const choice = offsetChoice(this.#options, 'starting', 'latest');
+    if (choice.kind === 'earliest' || choice.kind === 'latest') return this.#bounds(choice.kind);
+    const earliest = await this.#bounds('earliest');
+    const latest = await this.#bounds('latest');
+    const chosen: Record<string, Record<string, number>> = {};
+    for (const [topic, partitions] of Object.entries(earliest)) {
+      const found = (chosen[topic] = { ...partitions });
+      const times =
+        choice.kind === 'time'
+          ? Object.fromEntries(Object.keys(partitions).map((partition) => [partition, choice.timestampMs]))
+          : choice.kind === 'times'
+            ? (choice.times[topic] ?? {})
+            : {};
+      for (const [partition, timestampMs] of Object.entries(times)) {
+        const offsets = await this.#log.source.offsetsAtTime(topic, timestampMs);
+        const at = offsets.find((each) => String(each.partition) === partition);
+        if (at !== undefined) found[partition] = at.offset;
+      }
+      const given = choice.kind === 'offsets' ? (choice.offsets[topic] ?? {}) : {};
+      for (const [partition, offset] of Object.entries(given)) {
+        if (!(partition in partitions)) {
+          throw new QuarryError('INVALID_ARGUMENT', `startingOffsets name partition ${partition} of ${topic}, which has ${Object.keys(partitions).length} partitions`);
+        }
+        found[partition] = offset === -2 ? partitions[partition]! : offset === -1 ? latest[topic]![partition]! : offset;
+      }
+    }
+    return chosen;
+  }
+
+  async latest(position: LogOffsets): Promise<LogOffsets> {
+    const latest = await this.#bounds('latest');
+    await this.#checkLoss(position, latest);
+    return latest;
+  }
+
+  end(start: LogOffsets, latest: LogOffsets, { limited }: BatchLimits): LogOffsets {
+    return limitedEnd(start, latest, limited ? this.#limit : undefined);
+  }
+
+  isEmpty(start: LogOffsets, end: LogOffsets): boolean {
+    return rowsBetween(start, end) === 0;
+  }
+
+  async bind(leaf: SourceLeaf, start: LogOffsets, end: LogOffsets): Promise<LogicalPlan> {
+    let from = start;
+    if (!this.#failOnDataLoss) {
+      // What is no longer kept is passed over, as the user has asked.
+      const earliest = await this.#bounds('earliest');
+      from = mapOffsets(end, (topic, partition) =>
+        Math.max(start[topic]?.[partition] ?? 0, earliest[topic]?.[partition] ?? 0),
+      );
+    }
+    const ranges = rangesOf(from, end).filter((range) => range.until > range.from);
+    const { output, json, sourceId } = leaf;
+    return {
+      kind: 'log-scan',
+      output,
+      url: this.#url,
+      ranges,
+      ...(json === undefined ? {} : { json }),
+      ...(sourceId === undefined ? {} : { sourceId }),
+    };
+  }
+
+  rows(): undefined {
+    return undefined;
+  }
+
+  metrics(end: LogOffsets, latest: LogOffsets): Record<string, string> {
+    return lagMetrics(end, latest);
+  }
+
+  partitions(end: LogOffsets, latest: LogOffsets): SourcePartition[] {
+    return rangesOf(end, latest).map(({ topic, partition, from, until }) => ({
+      key: `${topic}/${partition}`,
+      hasRecords: until > 0,
+      hasUnread: until > from,
+    }));
+  }
+
+  async committed(): Promise<void> {
+    // Nothing of a log is the query's to remove.
+  }
+
+  async close(): Promise<void> {
+    await this.#log.close();
+  }
+
+  async #topics(): Promise<string[]> {
+    const choice = topicChoice(this.#options);
+    if (choice.kind === 'subscribe') return [...choice.topics];
+    if (choice.kind === 'assign') return Object.keys(choice.partitions);
+    return (await this.#log.source.topics()).filter((topic) => choice.pattern.test(topic)).toSorted();
+  }
+
+  async #bounds(which: Bounds): Promise<LogOffsets> {
+    const choice = topicChoice(this.#options);
+    const bounds: Record<string, Record<string, number>> = {};
+    for (const topic of await this.#topics()) {
+      const wanted = choice.kind === 'assign' ? choice.partitions[topic] : undefined;
+      const offsets = await this.#log.source[which](topic);
+      bounds[topic] = Object.fromEntries(
+        offsets
+          .filter(({ partition }) => wanted === undefined || wanted.includes(partition))
+          .map(({ partition, offset }) => [String(partition), offset]),
+      );
+    }
+    return bounds;
+  }
+
+  async #checkLoss(position: LogOffsets, latest: LogOffsets): Promise<void> {
+    if (!this.#failOnDataLoss) return;
+    for (const [topic, partitions] of Object.entries(position)) {
+      for (const [partition, offset] of Object.entries(partitions)) {
+        const until = latest[topic]?.[partition];
+        if (until === undefined || until < offset) {
+          throw new QuarryError(
+            'OFFSET_OUT_OF_RANGE',
+            `${topic}/${partition} ends at ${until ?? 'nothing'}, before offset ${offset} that the query has read up to: the topic was made anew or has lost records. Set failOnDataLoss to false to go on, or start from a new checkpoint`,
+          );
+        }
+      }
+    }
+  }
+}
+
+function mapOffsets(
+  offsets: LogOffsets,
+  map: (topic: string, partition: string) => number,
+): Record<string, Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(offsets).map(([topic, partitions]) => [
+      topic,
+      Object.fromEntries(Object.keys(partitions).map((partition) => [partition, map(topic, partition)])),
+    ]),
+  );
+}
