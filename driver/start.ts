@@ -10,6 +10,7 @@ import { serveJobs } from './http/http-door.ts';
 import { RddExtension } from './rdd/rdd-extension.ts';
 import { startCompute } from './schedule/start-compute.ts';
 import { SessionTable } from './session/session-table.ts';
+import { StreamEngine } from './stream/stream-engine.ts';
 import { TableWriter } from './tables/table-writer.ts';
 
 /** The driver as a process: Spark Connect for clients, gRPC for executors, HTTP for people. Errors: PORT_IN_USE. */
@@ -18,9 +19,16 @@ export const start: StartRole = async (options, config, seams) => {
   const fileSystem = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
   const executorDoor = seams.rpc.createServer();
   const compute = startCompute({ config, seams, fileSystem, server: executorDoor });
+  const streams = new StreamEngine({ compute, fileSystem, config, seams });
   const sessions = new SessionTable({
     clock: seams.clock,
     resolveFiles: (source) => compute.files.resolve(source),
+    isBusy: (session) => streams.active(session.sessionId).length > 0,
+    onClosed: (session) => {
+      streams.closeSession(session.sessionId).catch((thrown: unknown) => {
+        seams.log.warn({ err: thrown, session: session.sessionId }, 'streams.not-closed');
+      });
+    },
   });
   const rdd = new RddExtension({ compute, fileSystem, config, seams });
   const service = new ConnectService({
@@ -29,6 +37,11 @@ export const start: StartRole = async (options, config, seams) => {
     planner: analyzerPlanner,
     queries: compute.queries,
     extensions: new ExtensionTable([[RDD_PLAN_TYPE_URL, rdd]]),
+    streams: {
+      queries: streams,
+      connectAddress: () => connectAddress,
+      print: (text) => void process.stdout.write(text),
+    },
     tables: new TableWriter({
       queries: compute.queries,
       notes: compute.notes,
@@ -41,10 +54,12 @@ export const start: StartRole = async (options, config, seams) => {
     log: seams.log,
     streamBytesMax: config['driver.connectStreamBytesMax'],
   });
+  let connectAddress = '';
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
     // Sessions first: their executions end, and with them the streams that a graceful end would wait for.
     sessions.close();
+    await streams.close();
     await Promise.all(opened.map((door) => door.close()));
     await compute.close();
     await fileSystem.close();
@@ -52,9 +67,9 @@ export const start: StartRole = async (options, config, seams) => {
   try {
     const grpc = await executorDoor.listen(`${host}:${config['driver.grpcPort']}`);
     opened.push(executorDoor);
-    const connectAddress = await connect.listen(`${host}:${config['driver.connectPort']}`);
+    connectAddress = await connect.listen(`${host}:${config['driver.connectPort']}`);
     opened.push(connect);
-    const http = await serveJobs(compute, host, config['driver.httpPort']);
+    const http = await serveJobs({ ...compute, streams: () => streams.all() }, host, config['driver.httpPort']);
     opened.push(http);
     const warming = warmUp(seams.clock);
     opened.push({ close: async () => warming.cancel() });
