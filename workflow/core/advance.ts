@@ -8,8 +8,8 @@ import { timetableOf } from './timetable.ts';
 
 /** Moves everything as far as the time and what is known allow. Doing it twice does nothing the second time. */
 export function advance(draft: Draft): void {
-  for (const model of draft.state.models.values()) scheduleRuns(draft, model);
   // A run that ends may let the next one begin, which may end at once, and so on.
+  do for (const model of draft.state.models.values()) scheduleRuns(draft, model);
   while (startRuns(draft) || advanceRuns(draft));
   grantSlots(draft);
 }
@@ -200,8 +200,8 @@ function startAttempt(draft: Draft, spec: TaskModel, task: TaskRecord): void {
   draft.effects.push({ kind: 'start', task: record });
 }
 
-/** When `advance` has something to do next although nothing happens; undefined for never. */
-export function nextWakeMs(state: SchedulerState): number | undefined {
+/** When, after `nowMs`, `advance` has something to do although nothing happens; undefined for never. All until then is done. */
+export function nextWakeMs(state: SchedulerState, nowMs: number): number | undefined {
   const times: number[] = [];
   for (const key of state.activeRuns) {
     const run = state.runs.get(key);
@@ -219,7 +219,8 @@ export function nextWakeMs(state: SchedulerState): number | undefined {
     const window = timetableOf(model.schedule).next(Math.max(dag.cursorMs, model.startMs - 1));
     if (window !== undefined) times.push(window.dueMs);
   }
-  return times.length === 0 ? undefined : Math.min(...times);
+  const later = times.filter((ms) => ms > nowMs);
+  return later.length === 0 ? undefined : Math.min(...later);
 }
 
 function deadlines(spec: TaskModel, task: TaskRecord): number[] {

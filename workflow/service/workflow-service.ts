@@ -104,7 +104,8 @@ export class WorkflowService {
   async #handle(event: SchedulerEvent): Promise<RequestAnswer | undefined> {
     if (this.#isClosed) return undefined;
     const { state, store, fail, log } = this.#parts;
-    const { changes, effects, answer } = step(state, event, Date.now());
+    const nowMs = Date.now();
+    const { changes, effects, answer } = step(state, event, nowMs);
     if (changes.length > 0) {
       try {
         await store.write(changes);
@@ -116,13 +117,13 @@ export class WorkflowService {
     }
     log.debug({ event: event.kind, changes: changes.length, effects: effects.length }, 'scheduler.stepped');
     for (const effect of effects) this.#do(effect);
-    this.#arm();
+    this.#arm(nowMs);
     return answer;
   }
 
-  #arm(): void {
+  #arm(nowMs: number): void {
     clearTimeout(this.#timer);
-    const wakeMs = nextWakeMs(this.#parts.state) ?? Number.POSITIVE_INFINITY;
+    const wakeMs = nextWakeMs(this.#parts.state, nowMs) ?? Number.POSITIVE_INFINITY;
     const delayMs = Math.min(Math.max(wakeMs - Date.now(), WAKE_MIN_MS), WAKE_MAX_MS);
     this.#timer = setTimeout(() => this.#tell({ kind: 'tick' }), delayMs);
   }
