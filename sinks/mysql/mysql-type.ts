@@ -1,4 +1,4 @@
-import { type FieldPacket, Types } from 'mysql2';
+import mysql, { type FieldPacket } from 'mysql2';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { TableColumn, TableValue } from '../table-store.ts';
 
@@ -60,35 +60,35 @@ function sparkType(field: FieldPacket, isUnsigned: boolean): string {
   const length = (field as { columnLength?: number }).columnLength ?? 0;
   const decimals = field.decimals ?? 0;
   switch (field.columnType) {
-    case Types.TINY:
+    case mysql.Types.TINY:
       if (length === 1) return 'boolean';
       return isUnsigned ? 'smallint' : 'tinyint';
-    case Types.SHORT:
+    case mysql.Types.SHORT:
       return isUnsigned ? 'int' : 'smallint';
-    case Types.INT24:
-    case Types.YEAR:
+    case mysql.Types.INT24:
+    case mysql.Types.YEAR:
       return 'int';
-    case Types.LONG:
+    case mysql.Types.LONG:
       return isUnsigned ? 'bigint' : 'int';
-    case Types.LONGLONG:
+    case mysql.Types.LONGLONG:
       return isUnsigned ? 'decimal(20,0)' : 'bigint';
-    case Types.FLOAT:
+    case mysql.Types.FLOAT:
       return 'float';
-    case Types.DOUBLE:
+    case mysql.Types.DOUBLE:
       return 'double';
-    case Types.DECIMAL:
-    case Types.NEWDECIMAL: {
+    case mysql.Types.DECIMAL:
+    case mysql.Types.NEWDECIMAL: {
       const digits = length - (decimals > 0 ? 1 : 0) - (isUnsigned ? 0 : 1);
       return `decimal(${Math.min(Math.max(digits, 1), 38)},${Math.min(decimals, 38)})`;
     }
-    case Types.BIT:
+    case mysql.Types.BIT:
       return length === 1 ? 'boolean' : 'bigint';
-    case Types.DATE:
-    case Types.NEWDATE:
+    case mysql.Types.DATE:
+    case mysql.Types.NEWDATE:
       return 'date';
-    case Types.TIMESTAMP:
+    case mysql.Types.TIMESTAMP:
       return 'timestamp';
-    case Types.DATETIME:
+    case mysql.Types.DATETIME:
       return 'timestamp_ntz';
     default:
       return (field as { characterSet?: number }).characterSet === BINARY && mayBeBytes(field)
@@ -99,7 +99,7 @@ function sparkType(field: FieldPacket, isUnsigned: boolean): string {
 
 /** JSON and TIME have the binary character set too, and are text all the same. */
 function mayBeBytes({ columnType }: FieldPacket): boolean {
-  return columnType !== Types.JSON && columnType !== Types.TIME && columnType !== Types.NULL;
+  return columnType !== mysql.Types.JSON && columnType !== mysql.Types.TIME && columnType !== mysql.Types.NULL;
 }
 
 /** A cell as the driver gave it, as the type says. */
