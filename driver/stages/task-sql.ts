@@ -3,6 +3,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { SqlInputInput } from '../../proto/gen/quarry/SqlInput.ts';
 import type { Split } from '../files/split-planner.ts';
 import type { Attribute } from '../plan/expression.ts';
+import { jsonKernelType, jsonValue } from '../plan/functions/json.ts';
 import type { LogicalPlan, LogScanRange, PlanLeaf, ScanFile } from '../plan/logical-plan.ts';
 import { columnName } from '../plan/render/render-expression.ts';
 import { renderFragment } from '../plan/render/render-fragment.ts';
@@ -110,7 +111,7 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
         columns: recordColumns(input.log).map(({ name }) => name),
         json: fields.map(({ field, attribute }) => ({
           field,
-          kernelType: duckdbType(attribute.type),
+          kernelType: jsonKernelType(attribute.type),
           column: columnName(attribute.id),
         })),
       },
@@ -188,7 +189,8 @@ function logColumns(log: LogLeaf): string {
   return log.output
     .map((attribute) => {
       const name = columnName(attribute.id);
-      return own.has(attribute) ? `${quoteIdentifier(attribute.name)} AS ${name}` : name;
+      const sql = own.has(attribute) ? quoteIdentifier(attribute.name) : jsonValue(name, attribute.type);
+      return sql === name ? name : `${sql} AS ${name}`;
     })
     .join(', ');
 }
