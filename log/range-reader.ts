@@ -40,7 +40,7 @@ export class RangeReader<Answer> {
       this.#checkEnd(batch.nextOffset > position, position);
       if (batch.nextOffset === position) continue;
       position = batch.nextOffset;
-      if (position < until) this.#ask(position);
+      if (position < until) void this.#ask(position);
       yield batch;
     }
   }

@@ -25,6 +25,7 @@ export class EmbeddedSink implements LogSink {
   readonly #producing: LogClient;
   readonly #partitions = new Map<string, number>();
   readonly #producer = randomBytes(8).toString('hex');
+  readonly #producers = new Set<EmbeddedTransactionalProducer>();
   readonly #queue: Pending[] = [];
   #sequence = 0;
   #sending = false;
@@ -51,11 +52,16 @@ export class EmbeddedSink implements LogSink {
   }
 
   async transactional(id: string): Promise<TransactionalProducer> {
-    return EmbeddedTransactionalProducer.open(this.#options, id, (topic) => this.#partitionCount(topic));
+    const producer = await EmbeddedTransactionalProducer.open(this.#options, id, (topic) =>
+      this.#partitionCount(topic),
+    );
+    this.#producers.add(producer);
+    return producer;
   }
 
   close(): void {
     this.#producing.close();
+    for (const producer of this.#producers) producer.abandon();
   }
 
   /** Partitions are never added to a topic. */

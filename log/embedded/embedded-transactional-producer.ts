@@ -56,6 +56,11 @@ export class EmbeddedTransactionalProducer implements TransactionalProducer {
     this.#client.close();
   }
 
+  /** Ends a commit that is under way with INTERRUPTED. */
+  abandon(): void {
+    this.#client.close();
+  }
+
   async #commit(records: readonly RecordInput[]): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
     const parts = encodeParts(await byPartition(records, this.#countOf));

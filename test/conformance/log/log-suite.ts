@@ -311,6 +311,29 @@ export function logSuite(name: string, start: () => Promise<LogUnderTest>): void
       await producer.close();
     }, 90_000);
 
+    it('commits once over a crash, also events of long ago', async () => {
+      const [topic, offsets] = [await newTopic(), await newTopic(1, { compacted: true })];
+      const producer = await log.sink.transactional(`p-${topic}`);
+      const committed: string[] = [];
+      let running = true;
+      const committing = (async () => {
+        for (let index = 0; running; index++) {
+          const position = record(offsets, `v${index}`, { key: Buffer.from('position') });
+          await producer.commit([record(topic, `v${index}`), record(topic, `w${index}`), position]);
+          committed.push(`v${index}`, `w${index}`);
+        }
+      })();
+      await expect.poll(() => committed.length, { timeout: 20_000 }).toBeGreaterThan(20);
+      await server.crash();
+      const before = committed.length;
+      await expect.poll(() => committed.length, { timeout: 30_000 }).toBeGreaterThan(before + 20);
+      running = false;
+      await committing;
+      expect(values(await readAll(log, topic))).toEqual(committed);
+      expect(values(await readAll(log, offsets)).at(-1)).toBe(committed.at(-2));
+      await producer.close();
+    }, 90_000);
+
     it('says that the log is away, in its time', async () => {
       const topic = await newTopic();
       const hasty = await open({ timeoutMs: 800 });
