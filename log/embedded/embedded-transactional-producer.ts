@@ -1,5 +1,6 @@
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
 import { COMMIT_BYTES_MAX } from '../limits.ts';
+import { closedProducer, reopen } from '../ended-producer.ts';
 import type { RecordInput, TransactionalProducer } from '../log.ts';
 import { byPartition } from '../partitioner.ts';
 import { encodeParts } from './encode-parts.ts';
@@ -49,10 +50,7 @@ export class EmbeddedTransactionalProducer implements TransactionalProducer {
 
   async close(): Promise<void> {
     await this.#last;
-    this.#broken ??= new QuarryError(
-      'LOG_UNAVAILABLE',
-      'this transactional producer was closed: open it again',
-    );
+    this.#broken ??= closedProducer();
     this.#client.close();
   }
 
@@ -85,12 +83,4 @@ export class EmbeddedTransactionalProducer implements TransactionalProducer {
       throw error;
     }
   }
-}
-
-function reopen(cause: QuarryError): QuarryError {
-  return new QuarryError(
-    'LOG_UNAVAILABLE',
-    `an earlier commit of this transactional producer failed (${cause.message}): open it again and read what is committed`,
-    { cause },
-  );
 }

@@ -1,4 +1,5 @@
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { closedProducer, reopen } from '../ended-producer.ts';
 import type { RecordInput, TransactionalProducer } from '../log.ts';
 import { byPartition, type PartitionRecords } from '../partitioner.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
@@ -63,10 +64,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async close(): Promise<void> {
     await this.#last;
-    this.#broken ??= new QuarryError(
-      'LOG_UNAVAILABLE',
-      'this transactional producer was closed: open it again',
-    );
+    this.#broken ??= closedProducer();
   }
 
   async #commit(records: readonly RecordInput[]): Promise<void> {
@@ -134,13 +132,5 @@ function fenced({ transactionalId }: ProducerIdentity): QuarryError {
   return new QuarryError(
     'FENCED',
     `a newer producer ${transactionalId} has taken over, or a transaction took longer than ${TRANSACTION_TIMEOUT_MS} ms: this one can commit nothing more`,
-  );
-}
-
-function reopen(cause: QuarryError): QuarryError {
-  return new QuarryError(
-    'LOG_UNAVAILABLE',
-    `an earlier commit of this transactional producer failed (${cause.message}): open it again and read what is committed`,
-    { cause },
   );
 }

@@ -21,6 +21,7 @@ export interface KafkaBroker {
 }
 
 const VERSION = '4.3.1';
+const JAVA = process.env['JAVA_HOME'] === undefined ? 'java' : join(process.env['JAVA_HOME'], 'bin/java');
 const START_TIMEOUT_MS = 90_000;
 
 /** A real Apache Kafka (KRaft, one node) on free ports in a directory of its own. Fails with the install command when its jars are missing. */
@@ -41,7 +42,9 @@ export async function startKafkaBroker(options: { heap?: string } = {}): Promise
     '-c',
     `${directory}/server.properties`,
   ];
-  const formatted = spawnSync('java', ['-XX:TieredStopAtLevel=1', ...java, ...format], { encoding: 'utf8' });
+  const formatted = spawnSync(JAVA, ['-XX:TieredStopAtLevel=1', ...java, ...format], { encoding: 'utf8' });
+  if (formatted.error !== undefined)
+    throw new Error('java is missing: apt-get install openjdk-17-jre-headless');
   if (formatted.status !== 0) throw new Error(`kafka format: ${formatted.stdout}${formatted.stderr}`);
 
   const broker = new BrokerProcess(
@@ -94,7 +97,7 @@ class BrokerProcess {
 
   async start(): Promise<void> {
     const output = openSync(join(this.#directory, 'broker.out'), 'a');
-    const child = spawn('java', [...this.#args], { stdio: ['ignore', output, output] });
+    const child = spawn(JAVA, [...this.#args], { stdio: ['ignore', output, output] });
     this.#process = child;
     const until = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(this.#port))) {
