@@ -47,6 +47,27 @@ export function openPool(access: MysqlAccess): Pool {
   return pool;
 }
 
+/**
+ * A connection that answers. One that was idle may have died unseen, with the server or by its time limit: the next is taken then.
+ * Errors: TABLES_UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT.
+ */
+export async function liveConnection(pool: Pool, place: MysqlPlace): Promise<PoolConnection> {
+  try {
+    for (let attempt = 0; ; attempt++) {
+      const connection = await pool.getConnection();
+      try {
+        await connection.query({ sql: 'DO 1', timeout: CONNECT_TIMEOUT_MS });
+        return connection;
+      } catch (thrown) {
+        connection.destroy();
+        if (attempt >= CONNECTIONS_MAX) throw thrown;
+      }
+    }
+  } catch (thrown) {
+    throw mysqlError(thrown, place);
+  }
+}
+
 /** One connection, for as long as its temporary tables, locks and transaction are needed. */
 export class MysqlSession {
   readonly #connection: PoolConnection;
@@ -57,17 +78,14 @@ export class MysqlSession {
     this.#place = place;
   }
 
-  /** Errors: TABLES_UNAVAILABLE, PERMISSION_DENIED, INVALID_ARGUMENT. */
+  /** Errors: as `liveConnection`. */
   static async open(pool: Pool, place: MysqlPlace): Promise<MysqlSession> {
-    try {
-      return new MysqlSession(await pool.getConnection(), place);
-    } catch (thrown) {
-      throw mysqlError(thrown, place);
-    }
+    return new MysqlSession(await liveConnection(pool, place), place);
   }
 
-  get place(): MysqlPlace {
-    return this.#place;
+  /** The connection's number at the server. */
+  get threadId(): number {
+    return this.#connection.threadId;
   }
 
   async rows(sql: string, values: readonly unknown[] = []): Promise<RowDataPacket[]> {

@@ -1,3 +1,4 @@
+import { QuarryError } from '../../common/quarry-error.ts';
 import type { TableValue, TableWrite } from '../table-store.ts';
 import { rowWriter } from './mysql-literal.ts';
 import { MysqlMarkers } from './mysql-markers.ts';
@@ -117,6 +118,28 @@ export async function takeName(
 export async function tableIsThere(session: MysqlSession, { schema, table }: MysqlTable): Promise<boolean> {
   const sql = 'SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?';
   return (await session.rows(sql, [schema, table])).length > 0;
+}
+
+/** How long a write waits for others to the same table. */
+const TABLE_LOCK_SECONDS = 60;
+
+/** One writer at a time decides about a table. Errors: TABLES_UNAVAILABLE. */
+export async function lockTable(session: MysqlSession, target: MysqlTable): Promise<void> {
+  if (await session.lock(tableLock(target), TABLE_LOCK_SECONDS)) return;
+  throw new QuarryError(
+    'TABLES_UNAVAILABLE',
+    `other writes to ${target.table} took longer than ${TABLE_LOCK_SECONDS} seconds: try again`,
+  );
+}
+
+/** Lets tables that are committed take the target's name. The table's lock is held. */
+export async function finishRenames(session: MysqlSession, target: MysqlTable): Promise<void> {
+  const markers = new MysqlMarkers(session, target);
+  for (const rename of await markers.pending()) {
+    if (rename.target !== target.table) continue;
+    await takeName(session, target, rename.staging);
+    await markers.renamed(rename);
+  }
 }
 
 /** Finishes and removes what writers left that have died: committed tables take their names, unfinished ones go. */

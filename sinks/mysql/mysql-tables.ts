@@ -13,10 +13,10 @@ import type {
 import { checkWrite } from '../write-marker.ts';
 import { mysqlError } from './mysql-error.ts';
 import { MysqlMarkers } from './mysql-markers.ts';
-import { type MysqlTable, tableOf } from './mysql-names.ts';
-import { type MysqlAccess, MysqlSession, openPool } from './mysql-session.ts';
-import { cleanUp } from './mysql-staging.ts';
-import { sparkColumn, tableValue } from './mysql-type.ts';
+import { type MysqlTable, tableLock, tableOf } from './mysql-names.ts';
+import { liveConnection, type MysqlAccess, MysqlSession, openPool } from './mysql-session.ts';
+import { finishRenames, lockTable } from './mysql-staging.ts';
+import { type MysqlCell, sparkColumn, tableValue } from './mysql-type.ts';
 import { LostCommit, MysqlWrite } from './mysql-write.ts';
 
 /** A restarted server is back within seconds. */
@@ -74,10 +74,7 @@ export class MysqlTables implements TableStore {
 
   async read(sql: string, parameters: readonly TableValue[] = []): Promise<TableRows> {
     const place = this.#access;
-    const connection = await this.#pool.getConnection().catch((thrown: unknown) => {
-      throw mysqlError(thrown, place);
-    });
-    // The binary protocol: a FLOAT as text has lost digits.
+    const connection = await liveConnection(this.#pool, place);
     const core = (connection as unknown as { readonly connection: CoreConnection }).connection;
     const command = core.execute({ sql, values: [...parameters], rowsAsArray: true });
     const stream = command.stream({ highWaterMark: READ_ROWS, objectMode: true });
@@ -97,7 +94,7 @@ export class MysqlTables implements TableStore {
       try {
         let batch: TableValue[][] = [];
         for await (const row of stream) {
-          batch.push((row as unknown[]).map((cell, at) => tableValue(cell, types[at]!)));
+          batch.push((row as MysqlCell[]).map((cell, at) => tableValue(cell, types[at]!)));
           if (batch.length < READ_ROWS) continue;
           yield batch;
           batch = [];
@@ -148,7 +145,7 @@ export class MysqlTables implements TableStore {
           // Waits for a transaction that is still being committed.
           const marker = await new MysqlMarkers(session, table).find(key, 'LOCK IN SHARE MODE');
           if (marker?.attempt === lost.attempt) {
-            await cleanUp(session, table);
+            if (lost.staging !== undefined) await showCommitted(session, table, lost.threadId);
             return { outcome: 'written', rowCount: lost.rowCount };
           }
         } finally {
@@ -162,4 +159,14 @@ export class MysqlTables implements TableStore {
       }
     }
   }
+}
+
+/** The server may not have seen yet that the connection broke, which then still holds the table's lock: it is ended. */
+async function showCommitted(session: MysqlSession, table: MysqlTable, threadId: number): Promise<void> {
+  const [row] = await session.rows('SELECT IS_USED_LOCK(?) AS holder', [tableLock(table)]);
+  // It may be gone by now.
+  if (Number(row?.['holder']) === threadId) await session.run(`KILL ${threadId}`).catch(() => undefined);
+  await lockTable(session, table);
+  await finishRenames(session, table);
+  await session.unlock(tableLock(table));
 }

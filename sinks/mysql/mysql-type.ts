@@ -99,12 +99,19 @@ function sparkType(field: FieldPacket, isUnsigned: boolean): string {
 
 /** JSON and TIME have the binary character set too, and are text all the same. */
 function mayBeBytes({ columnType }: FieldPacket): boolean {
-  return columnType !== mysql.Types.JSON && columnType !== mysql.Types.TIME && columnType !== mysql.Types.NULL;
+  return (
+    columnType !== mysql.Types.JSON && columnType !== mysql.Types.TIME && columnType !== mysql.Types.NULL
+  );
 }
 
-/** A cell as the driver gave it, as the type says. */
-export function tableValue(cell: unknown, type: string): TableValue {
-  if (cell === null || cell === undefined) return null;
+/** What mysql2 makes of a cell: numbers and times that would lose something are texts. */
+export type MysqlCell = string | number | Buffer | object | null;
+
+/** A cell as the type says. */
+export function tableValue(cell: MysqlCell, type: string): TableValue {
+  if (cell === null) return null;
+  const text = () =>
+    typeof cell === 'object' && !Buffer.isBuffer(cell) ? JSON.stringify(cell) : cell.toString();
   switch (type) {
     case 'boolean':
       return Buffer.isBuffer(cell) ? cell[0] === 1 : Number(cell) !== 0;
@@ -116,13 +123,10 @@ export function tableValue(cell: unknown, type: string): TableValue {
       return Number(cell);
     case 'bigint':
       // BIT(n) comes as bytes, most significant first.
-      return Buffer.isBuffer(cell) ? BigInt(`0x${cell.toString('hex')}`).toString() : String(cell);
+      return Buffer.isBuffer(cell) ? BigInt(`0x${cell.toString('hex')}`).toString() : text();
     case 'binary':
       return cell as Buffer;
-    case 'string':
-      if (typeof cell === 'string') return cell;
-      return Buffer.isBuffer(cell) ? cell.toString() : JSON.stringify(cell);
     default:
-      return String(cell);
+      return text();
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { hasCode } from '../../common/quarry-error.ts';
 import type { TableValue, TableWrite, TableWriteResult } from '../table-store.ts';
 import { checkColumns, isCommitted, tableExists } from '../write-marker.ts';
 import { MysqlMarkers } from './mysql-markers.ts';
@@ -9,15 +9,14 @@ import {
   cleanUp,
   columnList,
   definitionOf,
+  finishRenames,
   loadRows,
+  lockTable,
   stageAsTarget,
   stageForTarget,
   tableIsThere,
   takeName,
 } from './mysql-staging.ts';
-
-/** How long a commit waits for another one to the same table. */
-const TABLE_LOCK_SECONDS = 60;
 
 type Rows = AsyncIterable<readonly (readonly TableValue[])[]>;
 
@@ -27,12 +26,18 @@ export class LostCommit extends Error {
   readonly rowCount: number;
   /** The table that was to take the target's name. */
   readonly staging: string | undefined;
+  /** Of the connection, at the server. */
+  readonly threadId: number;
 
-  constructor(written: { attempt: string; rowCount: number; staging: string | undefined }, cause: unknown) {
+  constructor(
+    written: { attempt: string; rowCount: number; staging: string | undefined; threadId: number },
+    cause: unknown,
+  ) {
     super('the connection broke during COMMIT', { cause });
     this.attempt = written.attempt;
     this.rowCount = written.rowCount;
     this.staging = written.staging;
+    this.threadId = written.threadId;
   }
 }
 
@@ -59,7 +64,10 @@ export class MysqlWrite {
   async run(rows: Rows): Promise<TableWriteResult> {
     await cleanUp(this.#session, this.#target);
     const skipped = await this.#skipped('');
-    if (skipped !== undefined) return skipped;
+    if (skipped !== undefined) {
+      await this.#showCommitted();
+      return skipped;
+    }
     const { mode, truncate } = this.#write;
     const isThere = await tableIsThere(this.#session, this.#target);
     if (isThere && mode === 'errorifexists') throw tableExists(this.#write.table);
@@ -123,14 +131,8 @@ export class MysqlWrite {
     takeOver: () => Promise<void>,
   ): Promise<TableWriteResult> {
     const session = this.#session;
-    const lock = tableLock(this.#target);
-    if (!(await session.lock(lock, TABLE_LOCK_SECONDS))) {
-      throw new QuarryError(
-        'TABLES_UNAVAILABLE',
-        `other writes to ${this.#write.table} took longer than ${TABLE_LOCK_SECONDS} seconds: try again`,
-      );
-    }
-    await this.#finishRenames();
+    await lockTable(session, this.#target);
+    await finishRenames(session, this.#target);
     const result = await afterDeadlock(async () => {
       await session.run('START TRANSACTION');
       try {
@@ -149,9 +151,9 @@ export class MysqlWrite {
     });
     if (staging !== undefined && result.outcome === 'written') {
       await takeName(session, this.#target, staging);
-      await this.#finishRenames();
+      await finishRenames(session, this.#target);
     }
-    await session.unlock(lock);
+    await session.unlock(tableLock(this.#target));
     return result;
   }
 
@@ -159,16 +161,18 @@ export class MysqlWrite {
     try {
       await this.#session.run('COMMIT');
     } catch (thrown) {
-      throw new LostCommit({ attempt: this.#attempt, rowCount, staging }, thrown);
+      const { threadId } = this.#session;
+      throw new LostCommit({ attempt: this.#attempt, rowCount, staging, threadId }, thrown);
     }
   }
 
-  async #finishRenames(): Promise<void> {
-    for (const rename of await this.#markers.pending()) {
-      if (rename.target !== this.#target.table) continue;
-      await takeName(this.#session, this.#target, rename.staging);
-      await this.#markers.renamed(rename);
-    }
+  /** What is committed may still be under another name, while whoever committed it is dying. */
+  async #showCommitted(): Promise<void> {
+    const pending = await this.#markers.pending();
+    if (!pending.some(({ target }) => target === this.#target.table)) return;
+    await lockTable(this.#session, this.#target);
+    await finishRenames(this.#session, this.#target);
+    await this.#session.unlock(tableLock(this.#target));
   }
 
   async #skipped(lock: '' | 'FOR UPDATE'): Promise<TableWriteResult | undefined> {

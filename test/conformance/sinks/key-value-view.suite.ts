@@ -208,7 +208,7 @@ export function describeKeyValueView(name: string, make: () => Promise<ViewHarne
       let batchId = 0;
       for (let round = 0; round < 3; round++) {
         const killing = new Promise<void>((resolve, reject) => {
-          setTimeout(() => harness.restart().then(resolve, reject), 150);
+          setTimeout(() => void harness.restart().then(resolve, reject), 150);
         });
         for (let tries = 0; tries < 60; tries++) {
           const value = String(batchId);

@@ -67,8 +67,8 @@ export function describeTableStore(name: string, make: () => Promise<TableHarnes
       ...more,
     });
     const all = async () =>
-      (await tables.query(`SELECT ds, product, amount FROM ${table} ORDER BY 1, 2, 3`)).map(
-        (row) => `${row['ds']} ${row['product']} ${row['amount']}`,
+      (await tables.query(`SELECT ds, product, amount FROM ${table} ORDER BY 1, 2, 3`)).map((row) =>
+        ['ds', 'product', 'amount'].map((column) => String(row[column])).join(' '),
       );
     const day = (ds: string, ...products: number[]): Row[] =>
       products.map((product) => [ds, String(product), '1.50']);

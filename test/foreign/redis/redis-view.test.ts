@@ -96,9 +96,10 @@ describe('a view in Redis', () => {
   it('names what to do about a refused user, without the password', async () => {
     await redis.config('SET', 'requirepass', 'right');
     const view = new RedisView(server.url.replace('redis://', 'redis://:wrong@'));
-    const failure = await view.marker('clicks').catch((thrown: Error) => thrown);
-    expect(failure).toMatchObject({ code: 'PERMISSION_DENIED' });
-    expect(String(failure)).not.toContain('wrong@');
+    await expect(view.marker('clicks')).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.not.stringContaining('wrong@') as string,
+    });
     await view.close();
     const admitted = new RedisView(server.url.replace('redis://', 'redis://:right@'));
     expect(await admitted.marker('clicks')).toBeDefined();
