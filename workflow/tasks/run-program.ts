@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { QuarryError } from '../../common/quarry-error.ts';
 
 const LINE_BYTES_MAX = 4_096;
+const DRAIN_MS = 500;
 
 /**
  * Runs a program to its end; what it prints goes to the attempt's log. Answers its exit code, 0 or one of `allowed`, and the last
@@ -26,6 +27,8 @@ export function runProgram(
     child.once('error', (cause) =>
       reject(new QuarryError('TASK_FAILED', `cannot run ${program}: ${cause.message}`, { cause })),
     );
+    // What it has left running in the background may hold the pipe open for ever: its own end counts.
+    child.once('exit', () => setTimeout(() => child.stdout.destroy(), DRAIN_MS).unref());
     child.once('close', (code, signal) => {
       if (code === 0 || (code !== null && allowed.includes(code)))
         resolve({ code, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' });
