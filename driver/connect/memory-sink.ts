@@ -30,15 +30,22 @@ export class MemorySink {
 
   /** A batch that comes again changes nothing. */
   async add(batch: LogicalPlan, batchId: number): Promise<void> {
-    const { queries, context, outputMode } = this.#options;
-    const rows: (readonly LiteralValue[])[] = [];
-    for await (const { arrowIpc, rowCount } of queries.run(batch, context)) {
-      if (rowCount > 0) rows.push(...(await decodeLocalRows(arrowIpc, undefined)).rows);
-    }
+    const { outputMode } = this.#options;
+    const rows =
+      batch.kind === 'local' && batch.arrowIpc === undefined ? batch.rows : await this.#read(batch);
     if (batchId <= this.#lastBatchId) return;
     this.#lastBatchId = batchId;
     this.#rows = outputMode === 'complete' ? rows : [...this.#rows, ...rows];
     this.#show();
+  }
+
+  async #read(batch: LogicalPlan): Promise<(readonly LiteralValue[])[]> {
+    const { queries, context } = this.#options;
+    const rows: (readonly LiteralValue[])[] = [];
+    for await (const { arrowIpc, rowCount } of queries.run(batch, context)) {
+      if (rowCount > 0) rows.push(...(await decodeLocalRows(arrowIpc, undefined)).rows);
+    }
+    return rows;
   }
 
   #show(): void {
