@@ -134,6 +134,8 @@ export const CONFIG_KEYS = {
   'log.retentionIntervalMs': key(60_000, 'how often retention and compaction of the embedded log run'),
   'log.tombstoneRetentionMs': key(86_400_000, 'how long a compacted topic keeps the tombstone of a key'),
 
+  'web.port': key(8_088, 'dashboard and serving API; 0 picks a free port'),
+
   'views.port': key(9_292, 'key-value views and tables of services/views'),
   'views.memoryLimitBytes': key(256 * MiB, 'of the kernel, for each database of tables'),
 } as const;

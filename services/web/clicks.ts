@@ -1,0 +1,116 @@
+import type { ClicksAnswer, PartFailure, TopAnswer } from '../../common/serving-api.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
+import type { Clock } from '../../common/seams/clock.ts';
+import type { BatchView, RankedProduct } from './batch-view.ts';
+import { CachedByKey, Cached } from './cached.ts';
+import {
+  chooseDays,
+  type ClickRange,
+  dayOf,
+  daysOf,
+  type MinuteCounts,
+  mergeClicks,
+  rankProducts,
+} from './merge-clicks.ts';
+import type { SpeedView } from './speed-view.ts';
+
+/** A day's answer takes some tens of milliseconds to put together; every page asks for the same one. */
+const MAX_AGE_MS = 900;
+const ANSWERS_KEPT = 16;
+
+/** The serving layer: batch and speed view as one. */
+export class Clicks {
+  readonly #batch: BatchView;
+  readonly #speed: SpeedView;
+  readonly #clock: Clock;
+  readonly #answers: CachedByKey<string>;
+
+  constructor(batch: BatchView, speed: SpeedView, clock: Clock) {
+    this.#batch = batch;
+    this.#speed = speed;
+    this.#clock = clock;
+    this.#answers = new CachedByKey(
+      ANSWERS_KEPT,
+      (key) => new Cached(clock, MAX_AGE_MS, async () => JSON.stringify(await this.#clicks(rangeOf(key)))),
+    );
+  }
+
+  /** A `ClicksAnswer` as JSON. Errors: VIEW_UNAVAILABLE or DEADLINE when neither view answers. */
+  clicks(range: ClickRange): Promise<string> {
+    return this.#answers.get(keyOf(range));
+  }
+
+  /** Errors: as `clicks`. */
+  async top(ds: string, limit: number): Promise<TopAnswer> {
+    const unavailable: PartFailure[] = [];
+    const isFinished = ds < dayOf(this.#clock.nowMs());
+    const batch = isFinished ? await caught(unavailable, 'tables', this.#batch.ranking(ds)) : undefined;
+    const source = batch === undefined || batch.length === 0 ? 'speed' : 'batch';
+    const ranking = source === 'batch' ? batch! : await this.#speedRanking(ds, unavailable);
+    return {
+      date: ds,
+      source,
+      total: ranking.reduce((sum, { clicks }) => sum + clicks, 0),
+      products: ranking.length,
+      ranking: ranking.slice(0, limit),
+      unavailable,
+    };
+  }
+
+  async #clicks(range: ClickRange): Promise<ClicksAnswer> {
+    const today = dayOf(this.#clock.nowMs());
+    const days = daysOf(range.fromMs, range.untilMs);
+    const finished = days.filter((ds) => ds < today);
+    const unavailable: PartFailure[] = [];
+    const batch =
+      finished.length === 0
+        ? undefined
+        : await caught(unavailable, 'tables', this.#batch.days(finished[0]!, finished.at(-1)!));
+    const speed = new Map<string, MinuteCounts>();
+    for (const ds of days) {
+      if (batch?.has(ds)) continue;
+      speed.set(ds, await this.#speedDay(ds, unavailable));
+    }
+    return { ...mergeClicks(range, chooseDays(days, today, batch ?? new Map(), speed)), unavailable };
+  }
+
+  async #speedRanking(ds: string, unavailable: PartFailure[]): Promise<readonly RankedProduct[]> {
+    return rankProducts(await this.#speedDay(ds, unavailable));
+  }
+
+  async #speedDay(ds: string, unavailable: PartFailure[]): Promise<MinuteCounts> {
+    const { counts, failure } = await this.#speed.day(ds);
+    if (failure !== undefined) {
+      note(unavailable, 'view', failure);
+      // Nothing to show at all: that is an error, not an empty day.
+      if (counts.size === 0 && unavailable.some(({ part }) => part === 'tables')) throw failure;
+    }
+    return counts;
+  }
+}
+
+async function caught<T>(
+  unavailable: PartFailure[],
+  part: string,
+  answer: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    note(unavailable, part, QuarryError.from(thrown));
+    return undefined;
+  }
+}
+
+function note(unavailable: PartFailure[], part: string, { message }: QuarryError): void {
+  if (!unavailable.some((known) => known.part === part)) unavailable.push({ part, message });
+}
+
+function keyOf({ fromMs, untilMs, product }: ClickRange): string {
+  return JSON.stringify([fromMs, untilMs, product]);
+}
+
+function rangeOf(key: string): ClickRange {
+  const [fromMs, untilMs, product] = JSON.parse(key) as [number, number, string | null];
+  return { fromMs, untilMs, product: product ?? undefined };
+}

@@ -1,0 +1,91 @@
+import { basename, join } from 'node:path';
+import type { StartRole } from '../../common/role.ts';
+import type { Log } from '../../log/log.ts';
+import { openLog } from '../../log/open-log.ts';
+import type { KeyValueView } from '../../sinks/key-value-view.ts';
+import { openTables } from '../../sinks/open-tables.ts';
+import { openView } from '../../sinks/open-view.ts';
+import type { TableStore } from '../../sinks/table-store.ts';
+import { Addresses, Reopened } from './addresses.ts';
+import { askPart } from './ask-part.ts';
+import { BatchView } from './batch-view.ts';
+import { Clicks } from './clicks.ts';
+import { type Check, health } from './health.ts';
+import { LiveFeed } from './live-feed.ts';
+import { pageDirectory, readPageFiles } from './page-files.ts';
+import { SpeedView } from './speed-view.ts';
+import { WebApi } from './web-api.ts';
+import { serveWeb } from './web-door.ts';
+
+const LOG_TIMEOUT_MS = 3_000;
+
+/**
+ * The serving layer and its page. `service`: `view` (URL of the views) with `viewName` (clicks), `tables` (JDBC URL) with `user`
+ * and `password`, `driver` and `workflow` (HTTP URLs), `log` (URL) with `topic` (clicks), `clusterFile` (cluster.json, for
+ * addresses that have changed), `page` (the page's files; the built ones without it). What is not told shows as not configured.
+ */
+export const start: StartRole = async ({ service = {} }, config, { clock }) => {
+  const told = (name: string) => service[name] ?? '';
+  const clusterFile = told('clusterFile');
+  const addresses = new Addresses(
+    {
+      driver: told('driver'),
+      view: told('view'),
+      tables: told('tables'),
+      workflow: told('workflow'),
+      log: told('log'),
+      // A cluster's directory will do.
+      clusterFile:
+        clusterFile === '' || basename(clusterFile).endsWith('.json')
+          ? clusterFile
+          : join(clusterFile, 'cluster.json'),
+    },
+    clock,
+  );
+  const credentials = { user: service['user'], password: service['password'] };
+  const view = new Reopened<KeyValueView>('view', openView);
+  const tables = new Reopened<TableStore>('tables', (url) => openTables(url, credentials));
+  const log = new Reopened<Log>('log', (url) =>
+    openLog(url, { clientId: 'quarry-web', timeoutMs: LOG_TIMEOUT_MS }),
+  );
+
+  const openNow = async () => view.at((await addresses.now()).view);
+  const speed = new SpeedView(openNow, told('viewName') || 'clicks', clock);
+  const batch = new BatchView(async () => tables.at((await addresses.now()).tables), clock);
+  const ask = async (part: 'driver' | 'workflow', path: string) =>
+    JSON.parse((await askPart(part, (await addresses.now())[part], path)).body) as unknown;
+  const checks: Readonly<Record<'driver' | 'view' | 'tables' | 'workflow', Check>> = {
+    view: async () => `view ${told('viewName') || 'clicks'}, ${await speed.position()}`,
+    tables: async () => {
+      await batch.check();
+      return 'answers';
+    },
+    driver: async () => `${countOf(await ask('driver', '/api/executors'))} executors`,
+    workflow: async () => {
+      const listing = (await ask('workflow', '/api/dags')) as { readonly dags?: unknown };
+      return `${countOf(listing.dags)} DAGs`;
+    },
+  };
+  const live = new LiveFeed(speed, clock);
+  const api = new WebApi({
+    addresses,
+    clicks: new Clicks(batch, speed, clock),
+    health: () =>
+      health({ addresses, clock, log: (url) => log.at(url), topic: told('topic') || 'clicks', checks }),
+    clock,
+  });
+  const files = await readPageFiles(told('page') || pageDirectory(import.meta.dirname));
+  const door = await serveWeb(config['bind.host'], config['web.port'], { api, live, files });
+  return {
+    addresses: { http: door.address },
+    close: async () => {
+      live.close();
+      await door.close();
+      await Promise.all([view.close(), tables.close(), log.close()]);
+    },
+  };
+};
+
+function countOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 0;
+}
