@@ -31,7 +31,8 @@ export function progressOf(
 ): StreamProgress {
   const batchDuration = facts.durationMs['triggerExecution'] ?? 0;
   const rates = (rows: number) => ({
-    inputRowsPerSecond: facts.lastTriggerMs === undefined ? 0 : perSecond(rows, facts.triggerMs - facts.lastTriggerMs),
+    inputRowsPerSecond:
+      facts.lastTriggerMs === undefined ? 0 : perSecond(rows, facts.triggerMs - facts.lastTriggerMs),
     processedRowsPerSecond: perSecond(rows, batchDuration),
   });
   const rows = facts.query.sources.map((leaf, id) => rowsOf(leaf, id, entry, ran, facts));
@@ -47,7 +48,9 @@ export function progressOf(
     ...rates(total),
     durationMs: facts.durationMs,
     eventTime: eventTime(entry, ran, facts.query),
-    stateOperators: facts.query.operators.map((name, operator) => stateProgress(name, operator, ran, commit, facts)),
+    stateOperators: facts.query.operators.map((name, operator) =>
+      stateProgress(name, operator, ran, commit, facts),
+    ),
     sources: facts.sources.map(
       (source, id): SourceProgress => ({
         description: source.description,
@@ -64,7 +67,13 @@ export function progressOf(
   };
 }
 
-function rowsOf(leaf: SourceLeaf, id: number, entry: OffsetEntry, ran: RanBatch, facts: ProgressFacts): number {
+function rowsOf(
+  leaf: SourceLeaf,
+  id: number,
+  entry: OffsetEntry,
+  ran: RanBatch,
+  facts: ProgressFacts,
+): number {
   const known = facts.sources[id]!.rows(entry.starts[id], entry.ends[id]);
   if (known !== undefined) return known;
   const keys = new Set(facts.sources[id]!.partitions(entry.ends[id], entry.ends[id]).map(({ key }) => key));
@@ -102,7 +111,8 @@ function stateProgress(
   facts: ProgressFacts,
 ): StateOperatorProgress {
   const observed = report.states.filter((each) => each.operator === operator);
-  const sum = (of: (each: (typeof observed)[number]) => number) => observed.reduce((all, each) => all + of(each), 0);
+  const sum = (of: (each: (typeof observed)[number]) => number) =>
+    observed.reduce((all, each) => all + of(each), 0);
   const late = report.times.reduce((all, { lateRows }) => all + lateRows, 0);
   // Rows are dropped once, before the first operator.
   const isFirst = operator === 0;
@@ -114,7 +124,9 @@ function stateProgress(
     allUpdatesTimeMs: facts.durationMs['addBatch'] ?? 0,
     allRemovalsTimeMs: 0,
     commitTimeMs: 0,
-    memoryUsedBytes: (commit.state[operator] ?? []).flat().reduce((all, { lengthBytes }) => all + lengthBytes, 0),
+    memoryUsedBytes: (commit.state[operator] ?? [])
+      .flat()
+      .reduce((all, { lengthBytes }) => all + lengthBytes, 0),
     numRowsDroppedByWatermark: isFirst && dropsLate(facts.query) ? late : 0,
     numShufflePartitions: facts.statePartitions,
     numStateStoreInstances: facts.statePartitions,

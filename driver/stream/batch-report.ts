@@ -3,7 +3,10 @@ import type { StateEntry } from './checkpoint/checkpoint-codec.ts';
 
 /** What a task of a batch answers: StepSummary of the proto as JSON. */
 interface TaskAnswer {
-  readonly observed?: readonly { readonly name: string; readonly rows: readonly { readonly cells: readonly string[] }[] }[];
+  readonly observed?: readonly {
+    readonly name: string;
+    readonly rows: readonly { readonly cells: readonly string[] }[];
+  }[];
   readonly states?: readonly {
     readonly name: string;
     readonly path: string;
@@ -37,17 +40,17 @@ export interface ObservedState {
 export interface BatchReport {
   readonly times: readonly ObservedTime[];
   readonly states: readonly ObservedState[];
-  readonly files: readonly { readonly operator: number; readonly partition: number; readonly entry: StateEntry }[];
+  readonly files: readonly {
+    readonly operator: number;
+    readonly partition: number;
+    readonly entry: StateEntry;
+  }[];
   /** Records read of each range of a log. */
   readonly logRows: ReadonlyMap<string, number>;
 }
 
 /** Gathers the answers of all stages, by stage and partition. */
-export function batchReport(
-  answers: readonly (readonly unknown[])[],
-  batchId: number,
-
-): BatchReport {
+export function batchReport(answers: readonly (readonly unknown[])[], batchId: number): BatchReport {
   const times: ObservedTime[] = [];
   const states: ObservedState[] = [];
   const files: { operator: number; partition: number; entry: StateEntry }[] = [];
@@ -57,9 +60,12 @@ export function batchReport(
       const { observed = [], states: written = [] } = (answer ?? {}) as TaskAnswer;
       for (const { name, rows } of observed) {
         for (const { cells } of rows) {
-          if (name.startsWith(OBSERVE_WATERMARK)) times.push(timeOf(Number(name.slice(OBSERVE_WATERMARK.length)), cells));
-          else if (name.startsWith(OBSERVE_STATE)) states.push(stateOf(Number(name.slice(OBSERVE_STATE.length)), cells));
-          else if (name === 'log-rows') logRows.set(cells[0] ?? '', (logRows.get(cells[0] ?? '') ?? 0) + Number(cells[1]));
+          if (name.startsWith(OBSERVE_WATERMARK))
+            times.push(timeOf(Number(name.slice(OBSERVE_WATERMARK.length)), cells));
+          else if (name.startsWith(OBSERVE_STATE))
+            states.push(stateOf(Number(name.slice(OBSERVE_STATE.length)), cells));
+          else if (name === 'log-rows')
+            logRows.set(cells[0] ?? '', (logRows.get(cells[0] ?? '') ?? 0) + Number(cells[1]));
         }
       }
       for (const { name, path, inodeId, generation, lengthBytes, rowCount } of written) {

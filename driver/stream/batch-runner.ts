@@ -59,7 +59,10 @@ export class BatchRunner {
     const { jobs, context, name, config, splits, executors } = this.#options;
     const started = performance.now();
     const stream = this.#streamStages(entry, before);
-    const planner = new StagePlanner({ ...stagePlannerOptions({ config, splits, executors }, context), stream });
+    const planner = new StagePlanner({
+      ...stagePlannerOptions({ config, splits, executors }, context),
+      stream,
+    });
     const plan = await this.#bind(entry);
     const stages = await planner.plan(plan, sink);
     const planningMs = performance.now() - started;

@@ -45,7 +45,10 @@ class Binder {
     if (plan.kind === 'stream-source') return this.#facts.leaf(plan);
     if (!isStreaming(plan)) return plan;
     // Bottom up, as the query was compiled: numbers are given in that order.
-    const bound = withInputs(plan, inputsOf(plan).map((input) => this.bind(input)));
+    const bound = withInputs(
+      plan,
+      inputsOf(plan).map((input) => this.bind(input)),
+    );
     switch (bound.kind) {
       case 'watermark': {
         const { output, input, columnId, delayMs } = bound;
@@ -83,7 +86,15 @@ class Binder {
     });
     const highestMark: NamedExpression = {
       attribute: mark,
-      value: { kind: 'aggregate', name: 'max', args: [columnOf(mark)], distinct: false, filter: undefined, type: INTEGER, nullable: true },
+      value: {
+        kind: 'aggregate',
+        name: 'max',
+        args: [columnOf(mark)],
+        distinct: false,
+        filter: undefined,
+        type: INTEGER,
+        nullable: true,
+      },
     };
     const operator: StatefulOperator = {
       number: this.#operators++,

@@ -39,9 +39,7 @@ export function commitOf(entry: OffsetEntry, ran: RanBatch, facts: CommitFacts):
     lateRowsTotal: (before?.lateRowsTotal ?? 0) + (dropsLate(query) ? lateRows : 0),
     state: query.operators.map((_, operator) => stateAfter(operator, ran, facts)),
     stateRows: query.operators.map((_, operator) =>
-      ran.report.states
-        .filter((each) => each.operator === operator)
-        .reduce((sum, { kept }) => sum + kept, 0),
+      ran.report.states.filter((each) => each.operator === operator).reduce((sum, { kept }) => sum + kept, 0),
     ),
   };
 }

@@ -126,7 +126,9 @@ class Checker {
       case 'limit':
       case 'tail':
         if (this.#mode !== 'complete' || this.#aggregates === 0) {
-          throw unsupported('Limits are not supported on streaming DataFrames/Datasets, except in Complete output mode');
+          throw unsupported(
+            'Limits are not supported on streaming DataFrames/Datasets, except in Complete output mode',
+          );
         }
         break;
       case 'set-operation':
@@ -225,7 +227,8 @@ function onlySource(plan: LogicalPlan): number | undefined {
 function checkJoin(plan: Node<'join'>): void {
   const left = isStreaming(plan.left);
   const right = isStreaming(plan.right);
-  if (left && right) throw unsupported('Stream-stream joins are not supported: join a stream with a static DataFrame');
+  if (left && right)
+    throw unsupported('Stream-stream joins are not supported: join a stream with a static DataFrame');
   const streamSide = left ? 'left' : 'right';
   const fits =
     plan.type === 'inner' ||
@@ -264,7 +267,8 @@ export function dedupEventTime(
   for (const attribute of plan.input.output) {
     const time = known.get(attribute.id);
     if (time === undefined) continue;
-    if (plan.withinWatermark ? time.of === 'time' : plan.keyIds.includes(attribute.id)) return { attribute, time };
+    if (plan.withinWatermark ? time.of === 'time' : plan.keyIds.includes(attribute.id))
+      return { attribute, time };
   }
   return undefined;
 }

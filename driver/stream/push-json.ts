@@ -52,7 +52,10 @@ function merge(plan: LogicalPlan): LogicalPlan {
 /** True where a parsed value is used otherwise than by one of its fields. */
 function usesWhole(expression: Expression, parsed: ReadonlySet<number>): boolean {
   const without = transform(expression, (node) =>
-    node.kind === 'call' && node.name === FIELD && node.args[0]?.kind === 'column' && parsed.has(node.args[0].id)
+    node.kind === 'call' &&
+    node.name === FIELD &&
+    node.args[0]?.kind === 'column' &&
+    parsed.has(node.args[0].id)
       ? { kind: 'literal', value: null, type: node.type, nullable: true }
       : undefined,
   );
@@ -61,7 +64,11 @@ function usesWhole(expression: Expression, parsed: ReadonlySet<number>): boolean
 
 function push(plan: LogicalPlan, nextId: () => number): LogicalPlan {
   const source = sourceBelow(plan);
-  if (source === undefined) return withInputs(plan, inputsOf(plan).map((input) => push(input, nextId)));
+  if (source === undefined)
+    return withInputs(
+      plan,
+      inputsOf(plan).map((input) => push(input, nextId)),
+    );
   const value = source.output.find(({ name }) => name === 'value');
   if (value === undefined) return plan;
   const columns = new Map<string, JsonColumn>();
@@ -98,7 +105,10 @@ function replaceFields(
       return field === undefined ? undefined : columnOf(field, node.type);
     }),
   );
-  return withInputs(replaced, inputsOf(replaced).map((input) => replaceFields(input, value, columnOf)));
+  return withInputs(
+    replaced,
+    inputsOf(replaced).map((input) => replaceFields(input, value, columnOf)),
+  );
 }
 
 /** The field's name in `from_json(cast(value as string), schema).name` and `get_json_object(cast(value as string), '$.name')`. */
@@ -128,7 +138,12 @@ function isDefault(options: Expression | undefined, field: string): boolean {
   if (options?.kind !== 'literal' || typeof options.value !== 'string') return false;
   const given = JSON.parse(options.value) as Record<string, unknown>;
   const corrupt = given['corruptField'] ?? '_corrupt_record';
-  return given['failFast'] !== true && !('timestampFormat' in given) && !('dateFormat' in given) && field !== corrupt;
+  return (
+    given['failFast'] !== true &&
+    !('timestampFormat' in given) &&
+    !('dateFormat' in given) &&
+    field !== corrupt
+  );
 }
 
 function withJson(plan: LogicalPlan, json: readonly JsonColumn[]): LogicalPlan {

@@ -47,7 +47,10 @@ export class StreamEngine implements StreamingQueries {
     this.#checkName(spec.name, context.sessionId);
     const location = this.#location(spec, context);
     if (this.#starting.has(location) || this.#isActiveAt(location)) {
-      throw new QuarryError('STREAM_ACTIVE', `the checkpoint ${location} is in use by an active query of this driver: stop it first`);
+      throw new QuarryError(
+        'STREAM_ACTIVE',
+        `the checkpoint ${location} is in use by an active query of this driver: stop it first`,
+      );
     }
     this.#starting.add(location);
     try {
@@ -63,7 +66,9 @@ export class StreamEngine implements StreamingQueries {
   }
 
   find(id: string, runId?: string): StreamingQuery | undefined {
-    const known = [...this.#runs.values()].filter((run) => run.id === id && (runId === undefined || run.runId === runId));
+    const known = [...this.#runs.values()].filter(
+      (run) => run.id === id && (runId === undefined || run.runId === runId),
+    );
     return known.find(({ isActive }) => isActive) ?? known.at(-1);
   }
 
@@ -85,7 +90,11 @@ export class StreamEngine implements StreamingQueries {
       const runs = [...this.#runs.values()].filter((run) => run.sessionId === sessionId && run.isActive);
       const first = Promise.race(runs.map((run) => run.ended));
       if (timeoutMs === undefined) await (runs.length === 0 ? new Promise<void>(() => {}) : first);
-      else await Promise.race([this.#options.seams.clock.sleep(timeoutMs, timeout.signal), ...(runs.length === 0 ? [] : [first])]);
+      else
+        await Promise.race([
+          this.#options.seams.clock.sleep(timeoutMs, timeout.signal),
+          ...(runs.length === 0 ? [] : [first]),
+        ]);
       timeout.abort();
       // The run's own handler comes after this one in the queue.
       await Promise.resolve();
@@ -128,7 +137,12 @@ export class StreamEngine implements StreamingQueries {
       const sources: StreamSource[] = [];
       for (const [id, leaf] of query.sources.entries()) {
         const directory = `${checkpoint.location}/sources/${id}`;
-        const source = await openSource(leaf, { fileSystem, files: compute.files, clock: seams.clock, directory });
+        const source = await openSource(leaf, {
+          fileSystem,
+          files: compute.files,
+          clock: seams.clock,
+          directory,
+        });
         sources.push(source);
         opened.push(source);
       }
@@ -142,7 +156,17 @@ export class StreamEngine implements StreamingQueries {
       const { jobs, splits } = compute;
       const name = spec.name === '' ? `stream ${checkpoint.metadata.id.slice(0, 8)}` : `stream ${spec.name}`;
       const executors = () => compute.executors();
-      const runner = new BatchRunner({ jobs, splits, config, executors, query, sources, checkpoint, context, name });
+      const runner = new BatchRunner({
+        jobs,
+        splits,
+        config,
+        executors,
+        query,
+        sources,
+        checkpoint,
+        context,
+        name,
+      });
       const { onStep } = this.#options;
       const run = new StreamRun({
         runId: randomUUID(),
@@ -191,11 +215,16 @@ export class StreamEngine implements StreamingQueries {
 
   #checkName(name: string, sessionId: string): void {
     if (name === '' || !this.active(sessionId).some((run) => run.name === name)) return;
-    throw new QuarryError('STREAM_ACTIVE', `Cannot start query with name ${name} as a query with that name is already active in this SparkSession`);
+    throw new QuarryError(
+      'STREAM_ACTIVE',
+      `Cannot start query with name ${name} as a query with that name is already active in this SparkSession`,
+    );
   }
 
   #isActiveAt(location: string): boolean {
-    return [...this.#locations].some(([runId, each]) => each === location && this.#runs.get(runId)?.isActive === true);
+    return [...this.#locations].some(
+      ([runId, each]) => each === location && this.#runs.get(runId)?.isActive === true,
+    );
   }
 
   #ended(run: StreamRun): void {
@@ -212,7 +241,8 @@ export class StreamEngine implements StreamingQueries {
 }
 
 function idleMs({ options }: StreamSpec, { conf }: StreamContext): number {
-  const text = optionOf(options, 'idlePartitionMs') ?? conf.get('spark.quarry.streaming.idlePartitionMs') ?? '0';
+  const text =
+    optionOf(options, 'idlePartitionMs') ?? conf.get('spark.quarry.streaming.idlePartitionMs') ?? '0';
   const value = Number(text);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new QuarryError('INVALID_ARGUMENT', `idlePartitionMs is a number of milliseconds, not ${text}`);

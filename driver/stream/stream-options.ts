@@ -9,7 +9,10 @@ export function countOption(options: Options, name: string): number | undefined 
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new QuarryError('INVALID_ARGUMENT', `Invalid value '${text}' for option '${name}', must be a positive integer`);
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `Invalid value '${text}' for option '${name}', must be a positive integer`,
+    );
   }
   return value;
 }

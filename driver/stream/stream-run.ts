@@ -84,8 +84,11 @@ export class StreamRun implements StreamingQuery {
       this.#pending = isPending ? offsets : undefined;
       this.#positions = isPending ? offsets.starts : offsets.ends;
       if (sources.some((source) => source.restore !== undefined)) {
-        const entries = (await checkpoint.allOffsets()).filter(({ batchId }) => batchId <= (commit?.batchId ?? -1));
-        for (const [id, source] of sources.entries()) await source.restore?.(entries.map(({ ends }) => ends[id]));
+        const entries = (await checkpoint.allOffsets()).filter(
+          ({ batchId }) => batchId <= (commit?.batchId ?? -1),
+        );
+        for (const [id, source] of sources.entries())
+          await source.restore?.(entries.map(({ ends }) => ends[id]));
       }
     }
     await checkpoint.sweepState(filesOf(commit));
@@ -156,7 +159,8 @@ export class StreamRun implements StreamingQuery {
     }
     await this.#close();
     this.#active = false;
-    const message = this.#exception === undefined ? 'Stopped' : `Terminated with exception: ${this.#exception.message}`;
+    const message =
+      this.#exception === undefined ? 'Stopped' : `Terminated with exception: ${this.#exception.message}`;
     this.#status = { message, isDataAvailable: false, isTriggerActive: false };
     const waiters = this.#waiters.splice(0);
     for (const { resolve, reject } of waiters) {
@@ -169,7 +173,8 @@ export class StreamRun implements StreamingQuery {
     const { sink, sources, log } = this.#options;
     const settled = await Promise.allSettled([sink.close(), ...sources.map((source) => source.close())]);
     for (const outcome of settled) {
-      if (outcome.status === 'rejected') log.warn({ query: this.id, err: outcome.reason }, 'stream.not-closed');
+      if (outcome.status === 'rejected')
+        log.warn({ query: this.id, err: outcome.reason }, 'stream.not-closed');
     }
   }
 
@@ -191,7 +196,11 @@ export class StreamRun implements StreamingQuery {
       }
       if (!ran) {
         for (const waiter of this.#waiters.splice(0, waiters.length)) waiter.resolve();
-        this.#status = { message: 'Waiting for data to arrive', isDataAvailable: false, isTriggerActive: false };
+        this.#status = {
+          message: 'Waiting for data to arrive',
+          isDataAvailable: false,
+          isTriggerActive: false,
+        };
       }
       const untilMs = nextTriggerMs(startMs, trigger.intervalMs);
       const waitMs = this.#waiters.length > 0 ? 0 : Math.max(untilMs - clock.nowMs(), ran ? 0 : IDLE_POLL_MS);
@@ -225,7 +234,9 @@ export class StreamRun implements StreamingQuery {
     let entry = this.#pending;
     let latest: readonly unknown[] = entry?.ends ?? [];
     if (entry === undefined) {
-      latest = await timed(durations, 'latestOffset', () => this.#retrying('reading offsets', () => this.#upTo(target)));
+      latest = await timed(durations, 'latestOffset', () =>
+        this.#retrying('reading offsets', () => this.#upTo(target)),
+      );
       this.#noteFresh(latest);
       const ends = sources.map((source, id) => source.end(this.#positions[id], latest[id], { limited }));
       const hasData = sources.some((source, id) => !source.isEmpty(this.#positions[id], ends[id]));
@@ -279,7 +290,9 @@ export class StreamRun implements StreamingQuery {
     const { durations, triggerMs } = trigger;
     const batch: SinkBatch = { batchId: entry.batchId, epoch: checkpoint.epoch };
     this.#status = { message: 'Processing new data', isDataAvailable: true, isTriggerActive: true };
-    const ran = await timed(durations, 'addBatch', () => this.#retrying('running the batch', () => this.#job(entry, batch)));
+    const ran = await timed(durations, 'addBatch', () =>
+      this.#retrying('running the batch', () => this.#job(entry, batch)),
+    );
     durations['queryPlanning'] = Math.round(ran.planningMs);
     await this.#step('job-done', entry.batchId);
     const sinkRows = await timed(durations, 'addBatch', () =>
@@ -400,7 +413,11 @@ export class StreamRun implements StreamingQuery {
   }
 }
 
-async function timed<T>(durations: Record<string, number>, phase: string, work: () => Promise<T>): Promise<T> {
+async function timed<T>(
+  durations: Record<string, number>,
+  phase: string,
+  work: () => Promise<T>,
+): Promise<T> {
   const started = performance.now();
   try {
     return await work();

@@ -25,7 +25,10 @@ export function watermarkOf(partitions: readonly PartitionTime[], delayUs: numbe
 }
 
 /** The query's watermark: the lowest of its sources', and never behind where it was. */
-export function advance(before: number | undefined, sources: readonly (number | undefined)[]): number | undefined {
+export function advance(
+  before: number | undefined,
+  sources: readonly (number | undefined)[],
+): number | undefined {
   if (sources.length === 0 || sources.some((each) => each === undefined)) return before;
   const lowest = Math.min(...(sources as number[]));
   return before === undefined ? lowest : Math.max(before, lowest);

@@ -54,15 +54,23 @@ export function encodeEntry(entry: OffsetEntry | CommitEntry | QueryMetadata): s
 }
 
 /** Errors: CHECKPOINT_MISMATCH for another version, METADATA_DAMAGED for what is no entry. */
-export function decodeEntry<Entry extends OffsetEntry | CommitEntry | QueryMetadata>(text: string, path: string): Entry {
+export function decodeEntry<Entry extends OffsetEntry | CommitEntry | QueryMetadata>(
+  text: string,
+  path: string,
+): Entry {
   const end = text.indexOf('\n');
   if (text.slice(0, Math.max(0, end)) !== VERSION) {
-    throw new QuarryError('CHECKPOINT_MISMATCH', `${path} was not written by this version (${VERSION}): start from a new checkpoint location`);
+    throw new QuarryError(
+      'CHECKPOINT_MISMATCH',
+      `${path} was not written by this version (${VERSION}): start from a new checkpoint location`,
+    );
   }
   try {
     return JSON.parse(text.slice(end + 1)) as Entry;
   } catch (cause) {
-    throw new QuarryError('METADATA_DAMAGED', `${path} is damaged: start from a new checkpoint location`, { cause });
+    throw new QuarryError('METADATA_DAMAGED', `${path} is damaged: start from a new checkpoint location`, {
+      cause,
+    });
   }
 }
 

@@ -44,8 +44,10 @@ export class Checkpoint {
     // Without an authority: what a listing answers is compared with it.
     const location = (await fileSystem.stat(given)).path;
     const kept = await readIfThere(fileSystem, `${location}/metadata`);
-    if (kept !== undefined) checkMetadata(decodeEntry<QueryMetadata>(kept, `${location}/metadata`), query, location);
-    for (const name of ['epochs', 'offsets', 'commits', 'state', 'outputs']) await fileSystem.mkdir(`${location}/${name}`);
+    if (kept !== undefined)
+      checkMetadata(decodeEntry<QueryMetadata>(kept, `${location}/metadata`), query, location);
+    for (const name of ['epochs', 'offsets', 'commits', 'state', 'outputs'])
+      await fileSystem.mkdir(`${location}/${name}`);
     const epoch = await takeEpoch(fileSystem, location);
     await fileSystem.mkdir(`${location}/run-${epoch}`);
     for (const number of await numbersIn(fileSystem, `${location}/epochs`)) {
@@ -62,7 +64,10 @@ export class Checkpoint {
   }
 
   /** The newest entries; a batch that was begun and not committed has offsets alone. */
-  async latest(): Promise<{ readonly offsets: OffsetEntry | undefined; readonly commit: CommitEntry | undefined }> {
+  async latest(): Promise<{
+    readonly offsets: OffsetEntry | undefined;
+    readonly commit: CommitEntry | undefined;
+  }> {
     const [offsets, commits] = await Promise.all([this.#numbers('offsets'), this.#numbers('commits')]);
     const begun = offsets.at(-1);
     const done = commits.at(-1);
@@ -132,7 +137,8 @@ export class Checkpoint {
   async sweepState(named: ReadonlySet<string>): Promise<void> {
     for await (const operator of this.#list(`${this.location}/state`)) {
       for await (const partition of this.#list(operator)) {
-        for await (const file of this.#list(partition)) if (!named.has(file)) await this.#fileSystem.delete(file);
+        for await (const file of this.#list(partition))
+          if (!named.has(file)) await this.#fileSystem.delete(file);
       }
     }
   }
@@ -141,20 +147,32 @@ export class Checkpoint {
     for await (const entry of this.#fileSystem.list(path)) if (entry.path !== path) yield entry.path;
   }
 
-  async #append(log: 'offsets' | 'commits', batchId: number, entry: OffsetEntry | CommitEntry): Promise<void> {
+  async #append(
+    log: 'offsets' | 'commits',
+    batchId: number,
+    entry: OffsetEntry | CommitEntry,
+  ): Promise<void> {
     const prepared = `${this.location}/run-${this.epoch}/${log}-${batchId}`;
     try {
-      await this.#fileSystem.writeFile(prepared, encodeEntry(entry), { createParents: false, overwrite: true });
+      await this.#fileSystem.writeFile(prepared, encodeEntry(entry), {
+        createParents: false,
+        overwrite: true,
+      });
       await this.#fileSystem.rename(prepared, `${this.location}/${log}/${batchId}`);
     } catch (thrown) {
       if (hasCode(thrown, 'FILE_NOT_FOUND', 'FILE_EXISTS')) {
-        throw new QuarryError('FENCED', `another run has taken over the checkpoint ${this.location}`, { cause: thrown });
+        throw new QuarryError('FENCED', `another run has taken over the checkpoint ${this.location}`, {
+          cause: thrown,
+        });
       }
       throw thrown;
     }
   }
 
-  async #read<Entry extends OffsetEntry | CommitEntry>(log: 'offsets' | 'commits', batchId: number): Promise<Entry> {
+  async #read<Entry extends OffsetEntry | CommitEntry>(
+    log: 'offsets' | 'commits',
+    batchId: number,
+  ): Promise<Entry> {
     const path = `${this.location}/${log}/${batchId}`;
     return decodeEntry<Entry>((await this.#fileSystem.readFile(path)).toString(), path);
   }

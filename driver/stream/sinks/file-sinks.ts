@@ -94,7 +94,13 @@ export class ForeachBatchSink implements StreamSink {
   async output({ batchId, epoch }: SinkBatch): Promise<SinkOutput> {
     const { fileSystem, plan, directory } = this.#options;
     this.#directory = `${directory}/rows-${batchId}-${epoch}`;
-    const target = { path: this.#directory, format: 'parquet', mode: 'append', partitionBy: [], options: {} } as const;
+    const target = {
+      path: this.#directory,
+      format: 'parquet',
+      mode: 'append',
+      partitionBy: [],
+      options: {},
+    } as const;
     this.#commit = await FileCommit.prepare(fileSystem, plan, target);
     return outputOf(this.#commit!, 'freeze the batch');
   }

@@ -37,7 +37,10 @@ export class LogStreamSink implements StreamSink {
     this.#topic = optionOf(options.options, 'topic');
     this.#columns = recordColumns(options.columns);
     if (this.#topic === undefined && !this.#columns.has('topic')) {
-      throw new QuarryError('ANALYSIS', "topic option required when no 'topic' attribute is present. Use the topic option for setting a topic.");
+      throw new QuarryError(
+        'ANALYSIS',
+        "topic option required when no 'topic' attribute is present. Use the topic option for setting a topic.",
+      );
     }
     this.description = `KafkaSink[${this.#topic ?? 'column topic'}]`;
   }
@@ -139,7 +142,10 @@ function recordColumns(columns: readonly Attribute[]): Map<string, SentColumn> {
     const { kind } = attribute.type;
     if (name === 'key' || name === 'value') {
       if (kind !== 'string' && kind !== 'binary') {
-        throw new QuarryError('ANALYSIS', `the column ${name} of a log's rows is STRING or BINARY, not ${kind}: cast it`);
+        throw new QuarryError(
+          'ANALYSIS',
+          `the column ${name} of a log's rows is STRING or BINARY, not ${kind}: cast it`,
+        );
       }
       found.set(name, asItIs(attribute));
     } else if (name === 'topic') found.set(name, asText(attribute));

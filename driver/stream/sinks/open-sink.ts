@@ -26,7 +26,12 @@ export async function openSink(spec: StreamSpec, parts: SinkParts): Promise<Stre
     case 'noop':
       return new NoopSink(columns);
     case 'console':
-      return new ConsoleSink({ columns, options, timeZone: parts.timeZone, print: spec.print ?? (() => undefined) });
+      return new ConsoleSink({
+        columns,
+        options,
+        timeZone: parts.timeZone,
+        print: spec.print ?? (() => undefined),
+      });
     case 'memory':
       return new MemorySink(columns, spec.foreachBatch ?? (async () => undefined));
     case 'foreach-batch':

@@ -28,7 +28,9 @@ export interface SentColumn {
 /** Columns computed in the last fragment, in the forms that stores outside take. */
 export function sentOutput(columns: readonly SentColumn[], label: string): SinkOutput {
   // By place: one column may be sent twice, and names that are numbers would change the order of a row's cells.
-  const sent = columns.map(({ type }, index): ColumnInput => columnOf({ name: `v${index}`, type, nullable: true }));
+  const sent = columns.map(
+    ({ type }, index): ColumnInput => columnOf({ name: `v${index}`, type, nullable: true }),
+  );
   const list = columns.map(({ sql }, index) => `${sql} AS v${index}`).join(', ');
   return {
     output: { kind: 'result' },

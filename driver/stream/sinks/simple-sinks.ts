@@ -57,7 +57,10 @@ export class ConsoleSink implements StreamSink {
     const line = '-------------------------------------------';
     const rowCountMax = Number(optionOf(options, 'numRows') ?? 20);
     const truncate = optionOf(options, 'truncate')?.toLowerCase() === 'false' ? 0 : 20;
-    const table = showString({ header: columns.map(({ name }) => name), rows }, { rowCountMax, truncate, vertical: false });
+    const table = showString(
+      { header: columns.map(({ name }) => name), rows },
+      { rowCountMax, truncate, vertical: false },
+    );
     print(`${line}\nBatch: ${batchId}\n${line}\n${table}\n`);
     return rowCount;
   }
@@ -85,8 +88,13 @@ export class MemorySink implements StreamSink {
   }
 
   async add({ batchId }: SinkBatch, { batches, rowCount }: BatchRows): Promise<number> {
-    const decoded = await Promise.all(batches.map(async ({ arrowIpc }) => (await decodeLocalRows(arrowIpc, undefined)).rows));
-    await this.#take({ kind: 'local', output: this.#columns, rows: decoded.flat(), arrowIpc: undefined }, batchId);
+    const decoded = await Promise.all(
+      batches.map(async ({ arrowIpc }) => (await decodeLocalRows(arrowIpc, undefined)).rows),
+    );
+    await this.#take(
+      { kind: 'local', output: this.#columns, rows: decoded.flat(), arrowIpc: undefined },
+      batchId,
+    );
     return rowCount;
   }
 

@@ -22,7 +22,9 @@ export interface SinkOutput {
   readonly output: StageOutput;
   readonly label: string;
   wrap(fragment: string): string;
-  task(partition: number): { readonly result: { readonly columns: Column[] } } | { readonly file: FileOutputInput };
+  task(
+    partition: number,
+  ): { readonly result: { readonly columns: Column[] } } | { readonly file: FileOutputInput };
 }
 
 /**

@@ -33,14 +33,16 @@ export class TableSink implements StreamSink {
     this.#options = options;
     this.#table = requiredOption(options.options, 'dbtable', 'jdbc');
     this.#sent = options.columns.map(sentAs);
-    const keys = optionOf(options.options, 'quarry.replaceKeys') ?? optionOf(options.options, 'replaceKeys') ?? '';
+    const keys =
+      optionOf(options.options, 'quarry.replaceKeys') ?? optionOf(options.options, 'replaceKeys') ?? '';
     this.#replaceKeys = keys
       .split(',')
       .map((name) => name.trim())
       .filter((name) => name !== '');
     this.description = `JDBC[${this.#table}]`;
     // A changed group takes the place of what it was: without its key there would be two of it.
-    if (options.mode === 'update') requiredOption({ 'quarry.replaceKeys': keys }, 'quarry.replaceKeys', 'jdbc in update mode');
+    if (options.mode === 'update')
+      requiredOption({ 'quarry.replaceKeys': keys }, 'quarry.replaceKeys', 'jdbc in update mode');
   }
 
   /** Errors: INVALID_ARGUMENT. */

@@ -80,10 +80,12 @@ export class ViewSink implements StreamSink {
       }
       const replayed = JSON.parse(kept.toString()) as ViewEntry[];
       const again = await this.#view.commit(this.#batch(missing, epoch, replayed));
-      if (again.kind === 'gap') throw new QuarryError('VIEW_UNAVAILABLE', `the view ${this.#name} loses writes as they are made`);
+      if (again.kind === 'gap')
+        throw new QuarryError('VIEW_UNAVAILABLE', `the view ${this.#name} loses writes as they are made`);
     }
     const last = await this.#view.commit(this.#batch(batchId, epoch, entries));
-    if (last.kind === 'gap') throw new QuarryError('VIEW_UNAVAILABLE', `the view ${this.#name} loses writes as they are made`);
+    if (last.kind === 'gap')
+      throw new QuarryError('VIEW_UNAVAILABLE', `the view ${this.#name} loses writes as they are made`);
   }
 
   #batch(batchId: number, epoch: number, entries: readonly ViewEntry[]): ViewBatch {
@@ -101,7 +103,9 @@ function sentColumns({ format, options, columns }: ViewSinkOptions): SentColumn[
       `the sink ${format} names the column ${name}, which is not among ${columns.map((each) => each.name).join(', ')}`,
     );
   };
-  const keys = requiredOption(options, 'keyColumns', format).split(',').map((name) => keyColumn(named(name)));
+  const keys = requiredOption(options, 'keyColumns', format)
+    .split(',')
+    .map((name) => keyColumn(named(name)));
   const field = keyColumn(named(requiredOption(options, 'fieldColumn', format)));
   const value = named(requiredOption(options, 'valueColumn', format));
   return [...keys, field, valueColumn(value)];
@@ -163,4 +167,3 @@ function secondsOption(options: Readonly<Record<string, string>>): number {
   if (Number.isSafeInteger(seconds) && seconds >= 0) return seconds;
   throw new QuarryError('INVALID_ARGUMENT', `option ttlSeconds: ${text} is no number of seconds`);
 }
-

@@ -125,7 +125,8 @@ export class FileStreamSource implements StreamSource {
 
   #parquet(leaf: SourceLeaf, files: readonly SeenFile[]): LogicalPlan {
     const [first] = files;
-    const known = first === undefined ? new Set<string>() : new Set(partitionValuesOf(first.base, first.path).keys());
+    const known =
+      first === undefined ? new Set<string>() : new Set(partitionValuesOf(first.base, first.path).keys());
     const isPartition = ({ name }: Attribute) => known.has(name);
     const partitions = leaf.output.filter(isPartition);
     const output = [...leaf.output.filter((each) => !isPartition(each)), ...partitions];

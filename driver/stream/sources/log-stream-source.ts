@@ -63,9 +63,13 @@ export class LogStreamSource implements StreamSource {
       const given = choice.kind === 'offsets' ? (choice.offsets[topic] ?? {}) : {};
       for (const [partition, offset] of Object.entries(given)) {
         if (!(partition in partitions)) {
-          throw new QuarryError('INVALID_ARGUMENT', `startingOffsets name partition ${partition} of ${topic}, which has ${Object.keys(partitions).length} partitions`);
+          throw new QuarryError(
+            'INVALID_ARGUMENT',
+            `startingOffsets name partition ${partition} of ${topic}, which has ${Object.keys(partitions).length} partitions`,
+          );
         }
-        found[partition] = offset === -2 ? partitions[partition]! : offset === -1 ? latest[topic]![partition]! : offset;
+        found[partition] =
+          offset === -2 ? partitions[partition]! : offset === -1 ? latest[topic]![partition]! : offset;
       }
     }
     return chosen;

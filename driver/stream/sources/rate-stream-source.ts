@@ -46,8 +46,22 @@ export class RateStreamSource implements StreamSource {
 
   async bind(leaf: SourceLeaf, start: RateOffset, end: RateOffset): Promise<LogicalPlan> {
     const [from, until] = [start.seconds * this.#rowsPerSecond, end.seconds * this.#rowsPerSecond];
-    const row: Attribute = { id: ROWS_ID + (leaf.sourceId ?? 0), name: 'value', type: LONG, nullable: false, planIds: [], qualifiers: [] };
-    const rows: LogicalPlan = { kind: 'range', output: [row], start: BigInt(from), end: BigInt(until), step: 1n, partitions: undefined };
+    const row: Attribute = {
+      id: ROWS_ID + (leaf.sourceId ?? 0),
+      name: 'value',
+      type: LONG,
+      nullable: false,
+      planIds: [],
+      qualifiers: [],
+    };
+    const rows: LogicalPlan = {
+      kind: 'range',
+      output: [row],
+      start: BigInt(from),
+      end: BigInt(until),
+      step: 1n,
+      partitions: undefined,
+    };
     const number: Expression = { kind: 'column', id: row.id, type: LONG, nullable: false };
     const usPerRow = 1_000_000 / this.#rowsPerSecond;
     return {
