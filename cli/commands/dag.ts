@@ -238,8 +238,8 @@ async function foundRun({ client, words }: Call): Promise<RunDetail> {
   const dagId = needed(words, 0, 'a DAG');
   const named = needed(words, 1, 'a run (or latest)');
   if (named !== 'latest') return client.run(dagId, named);
-  const latest = (await client.grid(dagId, 1)).runs.at(-1);
-  if (latest === undefined) throw new QuarryError('DAG_NOT_FOUND', `${dagId} has not run yet`);
+  const latest = (await client.dag(dagId)).lastRun;
+  if (latest === null) throw new QuarryError('DAG_NOT_FOUND', `${dagId} has not run yet`);
   return client.run(dagId, latest.runId);
 }
 

@@ -21,6 +21,7 @@ export interface DagView {
     readonly kind: string;
     readonly upstream: readonly string[];
   }[];
+  /** The one that was made last, whatever its date. */
   readonly lastRun: RunView | null;
 }
 
@@ -76,7 +77,9 @@ export function dagView(state: SchedulerState, model: DagModel): DagView {
     schedule === undefined || dag === undefined || isPaused
       ? undefined
       : timetableOf(schedule).next(Math.max(dag.cursorMs, model.startMs - 1));
-  const last = runsOf(state, model.dagId).at(-1);
+  const last = runsOf(state, model.dagId)
+    .toSorted((a, b) => a.createdMs - b.createdMs)
+    .at(-1);
   return {
     dagId: model.dagId,
     file: model.file,
