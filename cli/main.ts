@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ingest: async () => (await import('./commands/ingest.ts')).ingestCommand,
   sql: async () => (await import('./commands/sql.ts')).sqlCommand,
   submit: async () => (await import('./commands/submit.ts')).submitCommand,
+  'spark-submit': async () => (await import('./spark-submit/spark-submit.ts')).sparkSubmitCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   dag: async () => (await import('./commands/dag.ts')).dagCommand,
   env: async () => (await import('./commands/env.ts')).envCommand,
@@ -18,7 +19,7 @@ async function help(): Promise<string> {
   const lines = await Promise.all(
     Object.values(COMMANDS).map(async (load) => {
       const command = await load();
-      return `  ${command.name.padEnd(10)}${command.summary}`;
+      return `  ${command.name.padEnd(14)}${command.summary}`;
     }),
   );
   return `quarry COMMAND [ARGUMENTS]\n\n${lines.join('\n')}\n\nquarry COMMAND --help tells the rest. Which cluster: --cluster DIR, else QUARRY_CLUSTER, else ~/.quarry.`;
@@ -37,7 +38,11 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const command = await load();
   // What follows the job's file belongs to the job.
-  if (rest[0] === '--help' || rest[0] === '-h' || (name !== 'submit' && rest.includes('--help'))) {
+  if (
+    rest[0] === '--help' ||
+    rest[0] === '-h' ||
+    (name !== 'submit' && name !== 'spark-submit' && rest.includes('--help'))
+  ) {
     console.log(command.usage);
     return 0;
   }
