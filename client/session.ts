@@ -18,6 +18,7 @@ import { inferSchema, localRelation } from './dataframe/local-relation.ts';
 import { StreamingQueryManager } from './dataframe/streaming-query-manager.ts';
 import { FileSystem } from './fs/file-system.ts';
 import type { IngestOptions, IngestReport } from './ingest/ingest.ts';
+import { sessionClosed, sessionOpened } from './open-sessions.ts';
 import { RddContext } from './rdd/rdd-context.ts';
 import { SessionConf } from './session-conf.ts';
 
@@ -68,6 +69,7 @@ export class QuarrySession {
     try {
       // The first call tells a wrong address now rather than at the first query.
       await session.version();
+      sessionOpened(session);
     } catch (thrown) {
       await session.#seams.rpc.client.close();
       throw thrown;
@@ -156,6 +158,7 @@ export class QuarrySession {
 
   /** Ends the session, at the server too. */
   async stop(): Promise<void> {
+    sessionClosed(this);
     try {
       await this.#client.close();
       await (await this.#fileSystem)?.close();

@@ -46,7 +46,8 @@ export class StreamEngine implements StreamingQueries {
     const query = compileQuery(spec.plan, spec.outputMode);
     this.#checkName(spec.name, context.sessionId);
     const location = this.#location(spec, context);
-    if (this.#starting.has(location) || this.#isActiveAt(location)) {
+    const active = this.#activeAt(location);
+    if (this.#starting.has(location) || (active.length > 0 && !stopsActiveRun(context))) {
       throw new QuarryError(
         'STREAM_ACTIVE',
         `the checkpoint ${location} is in use by an active query of this driver: stop it first`,
@@ -54,6 +55,8 @@ export class StreamEngine implements StreamingQueries {
     }
     this.#starting.add(location);
     try {
+      // Its program may be gone while its session lives on: the one that starts the query again takes it over.
+      await Promise.all(active.map((run) => run.stop()));
       const run = await this.#open(spec, context, query, location);
       this.#runs.set(run.runId, run);
       this.#locations.set(run.runId, location);
@@ -221,9 +224,9 @@ export class StreamEngine implements StreamingQueries {
     );
   }
 
-  #isActiveAt(location: string): boolean {
-    return [...this.#locations].some(
-      ([runId, each]) => each === location && this.#runs.get(runId)?.isActive === true,
+  #activeAt(location: string): StreamRun[] {
+    return [...this.#runs.values()].filter(
+      (run) => run.isActive && this.#locations.get(run.runId) === location,
     );
   }
 
@@ -246,4 +249,9 @@ function idleMs({ options }: StreamSpec, { conf }: StreamContext): number {
   const value = Number(text);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new QuarryError('INVALID_ARGUMENT', `idlePartitionMs is a number of milliseconds, not ${text}`);
+}
+
+/** As Spark's setting of this name: true unless it was turned off. */
+function stopsActiveRun({ conf }: StreamContext): boolean {
+  return conf.get('spark.sql.streaming.stopActiveRunOnRestart') !== 'false';
 }
