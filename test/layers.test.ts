@@ -20,6 +20,7 @@ const LAYERS: Record<string, readonly string[]> = {
   workflow: ['client', 'client/fs', 'common', 'sinks'],
   web: ['common'],
   cluster: ['client', 'client/fs', 'common', 'log', 'sinks'],
+  pipeline: ['client', 'client/fs', 'cluster', 'common', 'log', 'services', 'sinks'],
   cli: ['client', 'client/fs', 'cluster', 'common', 'log', 'sinks', 'workflow'],
   bench: ['client', 'client/fs', 'cluster', 'common', 'datanode', 'executor', 'log', 'services', 'sinks'],
   examples: ['client', 'workflow'],
