@@ -98,6 +98,12 @@ export class FileCommit {
     return this.#batch !== undefined && (await this.#fileSystem.exists(this.#marker(this.#batch)));
   }
 
+  /** A marker that old stands for no batch that could be run again. */
+  async forgetBatches(kept: number): Promise<void> {
+    const old = this.#batch === undefined ? -1 : this.#batch.batchId - kept;
+    if (old >= 0) await this.#fileSystem.delete(this.#marker({ ...this.#batch!, batchId: old }));
+  }
+
   /** The fragment's rows under their final names. */
   query(fragment: string): string {
     const columns = this.#plan.output.map(({ id, name }) => `${columnName(id)} AS ${quoteIdentifier(name)}`);

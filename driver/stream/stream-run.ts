@@ -1,5 +1,5 @@
 import type { Logger } from '../../common/log.ts';
-import { QuarryError } from '../../common/quarry-error.ts';
+import { hasCode, QuarryError } from '../../common/quarry-error.ts';
 import type { Clock } from '../../common/seams/clock.ts';
 import { progressOf } from './batch-progress.ts';
 import type { BatchRunner, RanBatch } from './batch-runner.ts';
@@ -7,6 +7,8 @@ import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import type { CommitEntry, OffsetEntry } from './checkpoint/checkpoint-codec.ts';
 import { commitOf, filesOf, supersededFiles } from './commit-batch.ts';
 import type { CompiledQuery } from './compile-query.ts';
+import { IdlePartitions } from './idle-partitions.ts';
+import { timed } from './phase-times.ts';
 import { isRetryable } from './retryable.ts';
 import type { SinkBatch, StreamSink } from './sinks/stream-sink.ts';
 import type { StreamSource } from './sources/stream-source.ts';
@@ -47,7 +49,7 @@ export class StreamRun implements StreamingQuery {
   readonly #options: StreamRunOptions;
   readonly #abort = new AbortController();
   readonly #progress: StreamProgress[] = [];
-  readonly #fresh = new Map<string, { mark: string; sinceMs: number }>();
+  readonly #idle: IdlePartitions;
   #status: StreamStatus = { message: 'Initializing', isDataAvailable: false, isTriggerActive: false };
   #exception: Error | undefined;
   #active = true;
@@ -62,6 +64,7 @@ export class StreamRun implements StreamingQuery {
 
   constructor(options: StreamRunOptions) {
     this.#options = options;
+    this.#idle = new IdlePartitions(options.sources, options.clock, options.idlePartitionMs);
     this.id = options.checkpoint.metadata.id;
     this.runId = options.runId;
     this.name = options.spec.name;
@@ -151,7 +154,7 @@ export class StreamRun implements StreamingQuery {
     try {
       await this.#batches();
     } catch (thrown) {
-      if (!(this.#stopping && isInterruption(thrown))) {
+      if (!(this.#stopping && (hasCode(thrown, 'INTERRUPTED') || isRetryable(thrown)))) {
         const error = QuarryError.from(thrown);
         this.#exception = error;
         log.warn({ query: this.id, err: thrown }, 'stream.failed');
@@ -237,7 +240,7 @@ export class StreamRun implements StreamingQuery {
       latest = await timed(durations, 'latestOffset', () =>
         this.#retrying('reading offsets', () => this.#upTo(target)),
       );
-      this.#noteFresh(latest);
+      this.#idle.note(this.#positions, latest);
       const ends = sources.map((source, id) => source.end(this.#positions[id], latest[id], { limited }));
       const hasData = sources.some((source, id) => !source.isEmpty(this.#positions[id], ends[id]));
       if (!hasData && !this.#hasToEmit()) return false;
@@ -306,7 +309,7 @@ export class StreamRun implements StreamingQuery {
       statePartitions: checkpoint.metadata.statePartitions,
       before,
       partitions: sources.map((source, id) => source.partitions(entry.ends[id], latest[id])),
-      isIdle: (sourceId, partition) => this.#isIdle(sourceId, partition),
+      isIdle: (sourceId, partition) => this.#idle.isIdle(sourceId, partition),
     });
     await timed(durations, 'commitOffsets', () =>
       this.#retrying('committing the batch', () => checkpoint.writeCommit(commit)),
@@ -391,41 +394,7 @@ export class StreamRun implements StreamingQuery {
     }
   }
 
-  #noteFresh(latest: readonly unknown[]): void {
-    const nowMs = this.#options.clock.monoMs();
-    for (const [id, source] of this.#options.sources.entries()) {
-      for (const { key, hasUnread } of source.partitions(this.#positions[id], latest[id])) {
-        const name = `${id}/${key}`;
-        if (hasUnread || !this.#fresh.has(name)) this.#fresh.set(name, { mark: key, sinceMs: nowMs });
-      }
-    }
-  }
-
-  #isIdle(sourceId: number, partition: string): boolean {
-    const { idlePartitionMs, clock } = this.#options;
-    if (idlePartitionMs <= 0) return false;
-    const seen = this.#fresh.get(`${sourceId}/${partition}`);
-    return seen !== undefined && clock.monoMs() - seen.sinceMs >= idlePartitionMs;
-  }
-
   async #step(step: RunStep, batchId: number): Promise<void> {
     await this.#options.onStep?.(step, batchId);
   }
-}
-
-async function timed<T>(
-  durations: Record<string, number>,
-  phase: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const started = performance.now();
-  try {
-    return await work();
-  } finally {
-    durations[phase] = (durations[phase] ?? 0) + Math.round(performance.now() - started);
-  }
-}
-
-function isInterruption(thrown: unknown): boolean {
-  return thrown instanceof QuarryError && (thrown.code === 'INTERRUPTED' || isRetryable(thrown));
 }

@@ -124,6 +124,8 @@ export interface StreamingQueries {
   /** Active ones and the ended ones of sessions that live. */
   find(id: string, runId?: string): StreamingQuery | undefined;
   active(sessionId?: string): readonly StreamingQuery[];
+  /** Every query that is remembered, the newest last. */
+  all(): readonly StreamingQuery[];
   /** Calls back when any query of the session ends. */
   awaitAny(sessionId: string, timeoutMs?: number): Promise<boolean>;
   resetTerminated(sessionId: string): void;

@@ -22,8 +22,9 @@ export class LogClients {
   }
 
   async close(): Promise<void> {
-    const logs = await Promise.allSettled(this.#open.values());
+    const settled = await Promise.allSettled(this.#open.values());
     this.#open.clear();
-    await Promise.all(logs.map((log) => (log.status === 'fulfilled' ? log.value.close() : undefined)));
+    const logs = settled.flatMap((log) => (log.status === 'fulfilled' ? [log.value] : []));
+    await Promise.all(logs.map((log) => log.close()));
   }
 }

@@ -29,7 +29,7 @@ interface OpenInput {
 interface Running {
   readonly session: KernelSession;
   readonly context: TaskContext;
-  fill(sql: string): string;
+  readonly fill: (sql: string) => string;
 }
 
 /** Runs a task that is one statement of the kernel: opens its inputs, runs it, sends or stores what comes out. */

@@ -3,6 +3,7 @@ import { hasCode } from '../../../common/quarry-error.ts';
 import type { FileSummary } from './file-summary.ts';
 import type { Attribute } from '../../plan/expression.ts';
 import type { LogicalPlan, ScanFile } from '../../plan/logical-plan.ts';
+import { BATCHES_KEPT } from '../checkpoint/checkpoint.ts';
 import { FileCommit } from '../../stages/file-commit.ts';
 import type { StreamSpec } from '../streaming-query.ts';
 import type { BatchFunction } from './simple-sinks.ts';
@@ -14,6 +15,21 @@ export interface FileSinkOptions {
   /** Its output names the columns. */
   readonly plan: LogicalPlan;
   readonly queryId: string;
+}
+
+const ROWS = 'rows-';
+
+/** Entries of a directory, if there is one, whose name begins so. */
+async function removeLeft(fileSystem: FileSystem, directory: string, prefix: string): Promise<void> {
+  const left: string[] = [];
+  try {
+    for await (const { path } of fileSystem.list(directory)) {
+      if (path.slice(path.lastIndexOf('/') + 1).startsWith(prefix)) left.push(path);
+    }
+  } catch (thrown) {
+    if (!hasCode(thrown, 'FILE_NOT_FOUND')) throw thrown;
+  }
+  for (const path of left) await fileSystem.delete(path, { recursive: true });
 }
 
 function outputOf(commit: FileCommit, label: string): SinkOutput {
@@ -39,6 +55,12 @@ export class ParquetSink implements StreamSink {
     this.description = `FileSink[${options.spec.path}]`;
   }
 
+  /** What earlier runs were writing when they ended goes away, and with it their last chance to publish it. */
+  async open(): Promise<void> {
+    const { fileSystem, spec, queryId } = this.#options;
+    await removeLeft(fileSystem, `${spec.path.replace(/\/+$/, '')}/_temporary`, queryId);
+  }
+
   async output({ batchId, epoch }: SinkBatch): Promise<SinkOutput> {
     const { fileSystem, plan, spec, queryId } = this.#options;
     const { path, options, partitionBy } = spec;
@@ -54,7 +76,9 @@ export class ParquetSink implements StreamSink {
       return -1;
     }
     try {
-      return (await commit.publish(results)).rowCount;
+      const { rowCount } = await commit.publish(results);
+      await commit.forgetBatches(BATCHES_KEPT);
+      return rowCount;
     } catch (thrown) {
       if (!hasCode(thrown, 'FILE_EXISTS') || !(await commit.isPublished())) throw thrown;
       await commit.abandon();
@@ -91,9 +115,13 @@ export class ForeachBatchSink implements StreamSink {
     this.#options = options;
   }
 
+  async open(): Promise<void> {
+    await removeLeft(this.#options.fileSystem, this.#options.directory, ROWS);
+  }
+
   async output({ batchId, epoch }: SinkBatch): Promise<SinkOutput> {
     const { fileSystem, plan, directory } = this.#options;
-    this.#directory = `${directory}/rows-${batchId}-${epoch}`;
+    this.#directory = `${directory}/${ROWS}${batchId}-${epoch}`;
     const target = {
       path: this.#directory,
       format: 'parquet',

@@ -161,5 +161,5 @@ function recordColumns(columns: readonly Attribute[]): Map<string, SentColumn> {
 
 function bytesOf(cell: unknown): Buffer | null {
   if (cell === null || cell === undefined) return null;
-  return cell instanceof Uint8Array ? Buffer.from(cell) : Buffer.from(String(cell));
+  return cell instanceof Uint8Array ? Buffer.from(cell) : Buffer.from(cell as string);
 }

@@ -151,14 +151,14 @@ function entriesOf(arrowIpc: Buffer, columns: readonly SentColumn[]): ViewEntry[
     entries.push({
       key: keys.join('|'),
       field: textOf(cells.at(-2)),
-      value: typeof number === 'number' && (!isCount || Number.isSafeInteger(number)) ? number : String(last),
+      value: typeof number === 'number' && (!isCount || Number.isSafeInteger(number)) ? number : textOf(last),
     });
   }
   return entries;
 }
 
 function textOf(cell: unknown): string {
-  return cell === null || cell === undefined ? '' : String(cell);
+  return cell === null || cell === undefined ? '' : String(cell as string | number | bigint | boolean);
 }
 
 function secondsOption(options: Readonly<Record<string, string>>): number {

@@ -46,6 +46,15 @@ export class MemoryFileSystem {
     return this.#entry(path).content;
   }
 
+  async read(path: string, offset: number, length: number): Promise<Buffer> {
+    return this.#entry(path).content.subarray(offset, offset + length);
+  }
+
+  async blockLocations(path: string) {
+    const lengthBytes = this.#entry(path).content.length;
+    return [{ offsetBytes: 0, block: { lengthBytes }, locations: [{ hostLabel: 'dn1' }] }];
+  }
+
   async createReadStream(path: string): Promise<Readable> {
     return Readable.from([this.#entry(path).content]);
   }

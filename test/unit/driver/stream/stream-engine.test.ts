@@ -267,7 +267,7 @@ describe('other operators', () => {
   });
 
   it('joins a stream with a table', async () => {
-    await fixture.plans.addView(
+    fixture.plans.addView(
       'names',
       await fixture.sql(`SELECT * FROM VALUES ('p0', 'zero'), ('p1', 'one') AS v(id, name)`),
     );
