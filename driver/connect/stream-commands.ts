@@ -130,11 +130,10 @@ async function awaitAny(
   sessionId: string,
   timeoutMs: number | undefined,
 ): Promise<boolean> {
-  const before = queries.active(sessionId);
   try {
     return await queries.awaitAny(sessionId, timeoutMs);
   } catch (thrown) {
-    const failed = before.find(({ exception }) => exception === thrown);
+    const failed = queries.all().find(({ exception }) => exception === thrown);
     throw streamFailure(thrown, failed ?? { id: 'unknown', runId: 'unknown' });
   }
 }

@@ -93,30 +93,35 @@ export class FakeQuery implements StreamingQuery {
 }
 
 export class FakeQueries implements StreamingQueries {
-  readonly all: FakeQuery[] = [];
+  readonly started: FakeQuery[] = [];
 
   async start(spec: StreamSpec, context: StreamContext): Promise<FakeQuery> {
     const query = new FakeQuery(spec, context);
-    this.all.push(query);
+    this.started.push(query);
     return query;
   }
   find(id: string, runId?: string): FakeQuery | undefined {
-    return this.all.find((query) => query.id === id && (runId === undefined || query.runId === runId));
+    return this.started.find((query) => query.id === id && (runId === undefined || query.runId === runId));
+  }
+  all(): FakeQuery[] {
+    return this.started;
   }
   active(sessionId?: string): FakeQuery[] {
-    return this.all.filter((query) => query.isActive && query.sessionId === (sessionId ?? query.sessionId));
+    return this.started.filter(
+      (query) => query.isActive && query.sessionId === (sessionId ?? query.sessionId),
+    );
   }
   async awaitAny(_sessionId: string, timeoutMs?: number): Promise<boolean> {
-    return Promise.race(this.all.map((query) => query.awaitTermination(timeoutMs)));
+    return Promise.race(this.started.map((query) => query.awaitTermination(timeoutMs)));
   }
   resetTerminated(): void {
-    for (const query of this.all.filter(({ isActive }) => !isActive))
-      this.all.splice(this.all.indexOf(query), 1);
+    for (const query of this.started.filter(({ isActive }) => !isActive))
+      this.started.splice(this.started.indexOf(query), 1);
   }
   async closeSession(sessionId: string): Promise<void> {
     await Promise.all(this.active(sessionId).map((query) => query.stop()));
   }
   async close(): Promise<void> {
-    await Promise.all(this.all.map((query) => query.stop()));
+    await Promise.all(this.started.map((query) => query.stop()));
   }
 }

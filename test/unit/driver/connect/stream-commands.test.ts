@@ -108,7 +108,7 @@ async function start(operation: Partial<WriteStreamOperationStartInput> = {}) {
   const given = { input: rate, format: 'noop', ...operation };
   const response = await command({ writeStreamOperationStart: given });
   const result = response!.writeStreamOperationStartResult!;
-  return { queryId: result.queryId!, result, query: streams.all.at(-1)! };
+  return { queryId: result.queryId!, result, query: streams.started.at(-1)! };
 }
 
 describe('writeStream', () => {
@@ -304,7 +304,7 @@ describe("foreachBatch in the client's process", () => {
   it('ends with the client', async () => {
     const calls = opened();
     await calls.next();
-    const query = streams.all[0]!;
+    const query = streams.started[0]!;
     const running = query.runBatch(0, batch);
     await calls.next();
     await calls.return(undefined);
