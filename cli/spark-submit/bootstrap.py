@@ -155,9 +155,10 @@ RDD_CALLS = (
 
 
 def no_rdd(name):
-    from pyspark.errors import PySparkAttributeError
+    from pyspark.errors import PySparkNotImplementedError
 
-    raise PySparkAttributeError(
+    # Not an AttributeError: the frame's own __getattr__ would be asked next, and answer something else.
+    raise PySparkNotImplementedError(
         message=f"{name} needs RDDs, broadcasts or accumulators, which PySpark has in a JVM only: use DataFrames "
         "(spark.createDataFrame, spark.read, spark.range), or rdd() of Quarry's TypeScript SDK"
     )
