@@ -141,16 +141,16 @@ export class Tables {
       return Promise.reject(new QuarryError('TABLES_UNAVAILABLE', text));
     }
     open.running++;
-    const result = open.last.then(() => call(open.upload));
-    open.last = result
-      .then(
-        () => undefined,
-        () => undefined,
-      )
-      .then(() => {
+    const result = open.last
+      .then(() => call(open.upload))
+      .finally(() => {
         open.running--;
         open.usedMs = this.#options.clock.monoMs();
       });
+    open.last = result.then(
+      () => undefined,
+      () => undefined,
+    );
     return result;
   }
 
