@@ -184,7 +184,7 @@ function recordColumns({ output, json = [] }: LogLeaf): Attribute[] {
 }
 
 function logColumns(log: LogLeaf): string {
-  if (log.output.length === 0) return NO_COLUMN;
+  if (log.output.length === 0) return `1 AS ${NO_COLUMN}`;
   const own = new Set(recordColumns(log));
   return log.output
     .map((attribute) => {
