@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { processesOfAttempt } from '../../workflow/run/process-table.ts';
+import { identityOf, processesOfAttempt } from '../../workflow/run/process-table.ts';
 import { eventually } from './eventually.ts';
 import { WorkflowProcess } from './workflow-process.ts';
 
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 async function begin(body: string, options = '{}', settings: Record<string, string> = {}): Promise<void> {
   const file = join(directory, 'ledger.ts');
-  const text = `import { dag, shell } from 'quarry/workflow';
+  const text = `import { dag, pathSensor, shell } from 'quarry/workflow';
     const note = (text: string) => 'echo "' + text + ' $QUARRY_RUN_ID $QUARRY_TASK_ID $QUARRY_TRY_NUMBER" >> ${ledger()}';
     export default dag('ledger', ${options}, (d) => { ${body} });`;
   await writeFile(file, text);
@@ -110,7 +110,7 @@ describe('a scheduler killed at any instant', () => {
   it('ends what the dead attempt left behind before it runs the task again', async () => {
     const once = join(directory, 'once');
     await begin(
-      `d.task('a', shell(note('start') + '; [ -e ${once} ] || { touch ${once}; setsid sleep 300 & } ; sleep 1; ' + note('end')))`,
+      `d.task('a', shell(note('start') + '; [ -e ${once} ] || { touch ${once}; setsid sleep 300 & sleep 30; } ; ' + note('end')))`,
     );
     await service.client.trigger('ledger', { runId: 'r' });
     await written('start r a 1');
@@ -123,6 +123,25 @@ describe('a scheduler killed at any instant', () => {
     await service.ended('ledger', 'r');
     expect(processesOfAttempt(token())).toEqual([]);
     expect(lines()).toEqual(['start r a 1', 'start r a 1', 'end r a 1']);
+  });
+
+  it('stopped in good order leaves tasks running, and sensors look again when it is back', async () => {
+    await begin(
+      `d.task('a', shell(note('start') + '; sleep 2; ' + note('end')));
+       d.task('wait', pathSensor('/x', { mode: 'poke', intervalMs: 100, timeoutMs: 4000 }))`,
+    );
+    await service.client.trigger('ledger', { runId: 'r' });
+    await written('start r a 1');
+    const pids = (await service.client.run('ledger', 'r')).tasks.map((task) => task.pid!);
+    await service.kill('SIGTERM');
+    expect(pids.map((pid) => identityOf(pid) !== undefined)).toEqual([true, false]);
+    await service.begin();
+    const run = await service.ended('ledger', 'r');
+    expect(run.tasks.map(({ state, tryNumber, attempt }) => `${state} ${tryNumber} ${attempt}`)).toEqual([
+      'success 1 1',
+      'failed 1 2',
+    ]);
+    expect(run.tasks[1]!.error!.code).toBe('SENSOR_TIMEOUT');
   });
 
   it('refuses a second process on its store', async () => {

@@ -39,6 +39,11 @@ export function endAttempt(draft: Draft, model: TaskModel | undefined, task: Tas
       draft.updateTask(task, { state: 'scheduled', process: undefined });
       return;
     case 'lost':
+      // Looking again is what a sensor does anyway.
+      if (model?.waiting !== undefined) {
+        draft.updateTask(task, { state: 'scheduled', process: undefined });
+        return;
+      }
       if (task.lost + 1 < LOST_MAX) {
         // The same try again: nobody knows how far it came, and its writes carry the same key.
         draft.updateTask(task, { state: 'scheduled', process: undefined, lost: task.lost + 1 });

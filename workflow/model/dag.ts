@@ -111,6 +111,7 @@ export class DagBuilder {
 
 /** A DAG as its file has it, with functions. */
 export class Dag {
+  readonly kind = 'quarry-dag';
   readonly dagId: string;
   readonly options: DagOptions;
   readonly tasks: ReadonlyMap<string, TaskHandle>;

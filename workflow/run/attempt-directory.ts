@@ -65,6 +65,10 @@ export class AttemptDirectory {
     return JSON.parse(readFileSync(join(this.path, 'input.json'), 'utf8')) as AttemptInput;
   }
 
+  exists(): boolean {
+    return existsSync(this.path);
+  }
+
   /** False when somebody else has it. */
   claim(by: ProcessIdentity): boolean {
     mkdirSync(this.path, { recursive: true });

@@ -41,14 +41,14 @@ export class AttemptLauncher {
         stdio: ['ignore', log, log],
         env: { ...process.env, ...environment },
       });
-      const exited = new Promise<void>((resolve, reject) => {
+      const exited = new Promise<string>((resolve, reject) => {
         child.once('error', reject);
-        child.once('exit', () => resolve());
+        child.once('exit', (code, name) => resolve(name ?? `exit code ${code}`));
       });
       child.unref();
       const identity = child.pid === undefined ? undefined : identityOf(child.pid);
       const end = exited.then(
-        () => this.#conclude(directory, input.token, identity),
+        (how) => this.#conclude(directory, input.token, identity, how),
         (cause: Error): Outcome => {
           const error = new QuarryError('TASK_FAILED', `cannot start a process: ${cause.message}`, { cause });
           return { kind: 'failed', error: error.toWire(), isFinal: false };
@@ -78,7 +78,7 @@ export class AttemptLauncher {
         if (this.#isClosed) return new Promise(() => undefined);
       }
     }
-    const end = await this.#conclude(directory, token, undefined);
+    const end = await this.#conclude(directory, token, undefined, 'unwatched');
     if (end.kind !== 'failed' || directory.result() !== undefined) return end;
     return { kind: 'lost', reason: 'its process ended without a result while no scheduler watched it' };
   }
@@ -120,14 +120,16 @@ export class AttemptLauncher {
     directory: AttemptDirectory,
     token: string,
     leader: ProcessIdentity | undefined,
+    how: string,
   ): Promise<Outcome> {
     const result = directory.result();
     if (result?.kind !== 'success' || leader === undefined || signal(-leader.pid, 0))
       await this.end(token, undefined);
+    const message = `its process ended without a result (${how}): its log may tell why`;
     return (
       directory.result() ?? {
         kind: 'failed',
-        error: new QuarryError('TASK_FAILED', 'its process ended without a result: it was killed').toWire(),
+        error: new QuarryError('TASK_FAILED', message).toWire(),
         isFinal: false,
       }
     );

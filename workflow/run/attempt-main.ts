@@ -19,11 +19,22 @@ async function outcomeOf(input: AttemptInput): Promise<Outcome> {
   }
 }
 
+const ABANDONED_CHECK_MS = 5_000;
+
+/** A sensor waits for days; when its service's directory has been removed, nobody wants to know any more. */
+function endWhenAbandoned(directory: AttemptDirectory): void {
+  setInterval(() => {
+    if (!directory.exists()) process.exit(1);
+  }, ABANDONED_CHECK_MS).unref();
+}
+
 const directory = new AttemptDirectory(process.argv[2] ?? '');
 const self = identityOf(process.pid);
 if (self === undefined) throw new Error('no /proc: attempts need Linux');
 if (directory.claim(self)) {
-  const outcome = await outcomeOf(directory.input());
+  const input = directory.input();
+  if (input.waiting !== undefined) endWhenAbandoned(directory);
+  const outcome = await outcomeOf(input);
   if (outcome.kind === 'skipped') console.error(`skipped: ${outcome.reason}`);
   directory.writeResult(outcome);
   // What a task has left open must not keep its slot.

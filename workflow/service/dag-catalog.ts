@@ -9,7 +9,11 @@ interface Entry {
   readonly stamp: string;
   readonly dags: readonly DagModel[];
   readonly error: WireError | undefined;
+  readonly loadedMs: number;
 }
+
+/** What broke it may lie outside of the file: an import that is there by now, a machine that was too busy. */
+const BROKEN_RETRY_MS = 10_000;
 
 const DAG_FILE = /\.(ts|mts|js|mjs)$/;
 
@@ -31,10 +35,11 @@ export class DagCatalog {
     for (const file of this.#files()) {
       const stamp = stampOf(file);
       const known = this.#entries.get(file);
-      if (known?.stamp === stamp) next.set(file, known);
+      if (known?.stamp === stamp && !mayHaveHealed(known)) next.set(file, known);
       else {
-        next.set(file, await this.#load(file, stamp, known));
-        hasChanged = true;
+        const loaded = await this.#load(file, stamp, known);
+        next.set(file, loaded);
+        hasChanged ||= known?.stamp !== stamp || known.error?.message !== loaded.error?.message;
       }
     }
     hasChanged ||= next.size !== this.#entries.size;
@@ -70,9 +75,14 @@ export class DagCatalog {
     try {
       const dags = await describeDagFile(file);
       for (const dag of dags) this.#checkPools(dag);
-      return { stamp, dags, error: undefined };
+      return { stamp, dags, error: undefined, loadedMs: Date.now() };
     } catch (thrown) {
-      return { stamp, dags: known?.dags ?? [], error: QuarryError.from(thrown).toWire() };
+      return {
+        stamp,
+        dags: known?.dags ?? [],
+        error: QuarryError.from(thrown).toWire(),
+        loadedMs: Date.now(),
+      };
     }
   }
 
@@ -85,6 +95,10 @@ export class DagCatalog {
         );
     }
   }
+}
+
+function mayHaveHealed({ error, loadedMs }: Entry): boolean {
+  return error !== undefined && Date.now() - loadedMs >= BROKEN_RETRY_MS;
 }
 
 function filesOf(path: string): string[] {

@@ -82,12 +82,19 @@ export class WorkflowService {
     return answer ?? { runIds: [], skipped: [] };
   }
 
-  /** Stops scheduling; attempts go on, and the next process finds them. */
+  /** Stops scheduling. Attempts go on, and the next process finds them; sensors, which could wait for days, look again then. */
   async close(): Promise<void> {
+    const { state, launcher, world } = this.#parts;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#parts.launcher.close();
+    launcher.close();
     await this.#tail;
+    const sensors = [...state.tasks.values()].filter(
+      (task) =>
+        holdsSlot(task) &&
+        state.models.get(task.dagId)?.tasks.some(({ taskId, waiting }) => taskId === task.taskId && waiting),
+    );
+    await Promise.all(sensors.map((task) => launcher.end(taskToken(world, task), task.process)));
   }
 
   #submit(event: SchedulerEvent): Promise<RequestAnswer | undefined> {
