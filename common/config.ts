@@ -91,6 +91,10 @@ export const CONFIG_KEYS = {
   'client.windowBytes': key(8 * MiB, 'unacknowledged bytes of one block'),
   'client.ackTimeoutMs': key(2_000, 'a pipeline that is silent for that long is rebuilt'),
   'client.readTimeoutMs': key(2_000, 'a replica that sends nothing for that long is left for the next'),
+  'client.replicaWaitMs': key(
+    10_000,
+    'how long a read waits for a block that no datanode serves: one may be starting again',
+  ),
   'client.connectTimeoutMs': key(1_000, 'for one connection'),
   'client.rpcTimeoutMs': key(30_000, 'for one call to the namenode, retries included'),
 

@@ -5,6 +5,9 @@ import { describeFailures, type NodeFailure } from './failed-nodes.ts';
 import { dataAddress, type FsContext } from './fs-context.ts';
 import type { LocatedReplicas } from './located-replicas.ts';
 
+/** Between two questions to the namenode who has the block by now. */
+const WAIT_MS = 250;
+
 interface OpenReplica {
   readonly node: DatanodeInfo;
   readonly reader: BlockReader;
@@ -21,7 +24,8 @@ export class BlockRangeReader {
   /** In the block: of the next byte to hand out. */
   #offsetBytes: number;
   #untried: readonly DatanodeInfo[] | undefined;
-  #refreshed = false;
+  /** When no replica was left to try; undefined while one serves. */
+  #waitsSinceMs: number | undefined;
   #failures: NodeFailure[] = [];
   #replica: OpenReplica | undefined;
   #closed = false;
@@ -56,7 +60,7 @@ export class BlockRangeReader {
         const data = await this.#replica.reader.read();
         if (data === undefined) throw new QuarryError('PEER_UNREACHABLE', 'the replica ended early');
         this.#offsetBytes += data.length;
-        this.#refreshed = false;
+        this.#waitsSinceMs = undefined;
         if (this.leftBytes === 0) this.#noteRate(this.#replica);
         return data;
       } catch (thrown) {
@@ -137,10 +141,21 @@ export class BlockRangeReader {
     });
   }
 
-  /** The replicas may have moved since they were located: asks once more, then gives up. */
+  /**
+   * The replicas may have moved since they were located: asks once more at once. Then their nodes may be starting again: asks for
+   * a while, unless every replica that there is has been found damaged.
+   */
   async #refresh(): Promise<void> {
-    if (this.#refreshed) throw this.#unavailable();
-    this.#refreshed = true;
+    const { seams, config } = this.#context;
+    if (this.#waitsSinceMs === undefined) this.#waitsSinceMs = seams.clock.monoMs();
+    else {
+      const areDamaged =
+        this.#failures.length > 0 && this.#failures.every(({ error }) => hasCode(error, 'BLOCK_CORRUPT'));
+      const waitedMs = seams.clock.monoMs() - this.#waitsSinceMs;
+      if (areDamaged || waitedMs >= config['client.replicaWaitMs']) throw this.#unavailable();
+      await seams.clock.sleep(WAIT_MS);
+      this.#failures = [];
+    }
     if (!(await this.#replicas.refresh(this.#offsetBytes))) throw this.#unavailable();
     this.#untried = undefined;
   }

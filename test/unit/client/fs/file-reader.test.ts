@@ -41,11 +41,27 @@ describe('FileReader', () => {
     expect(cluster.badBlocks).toEqual(['dn1']);
   });
 
-  it('asks for the locations again once, then says why no replica could be read', async () => {
+  it('asks for the locations again for a while, then says why no replica could be read', async () => {
+    const impatient = await cluster.connect({ 'client.replicaWaitMs': '600' });
     for (const node of cluster.datanodes) node.refuses = 'PEER_UNREACHABLE';
-    const failure = await fs.read('/a', 0, 100).catch((thrown: unknown) => thrown);
+    const failure = await impatient.read('/a', 0, 100).catch((thrown: unknown) => thrown);
     expect(failure).toMatchObject({ code: 'BLOCK_UNAVAILABLE' });
     for (const id of ['dn1', 'dn2', 'dn3']) expect((failure as Error).message).toContain(id);
+    expect(cluster.named('GetBlockLocations').length).toBeGreaterThan(2);
+  });
+
+  it('waits for datanodes that are starting again', async () => {
+    for (const node of cluster.datanodes) node.refuses = 'PEER_UNREACHABLE';
+    const read = fs.read('/a', 0, 100);
+    setTimeout(() => {
+      cluster.datanode('dn3').refuses = undefined;
+    }, 600);
+    expect((await read).equals(content.subarray(0, 100))).toBe(true);
+  });
+
+  it('does not wait when every replica is damaged', async () => {
+    for (const node of cluster.datanodes) node.refuses = 'BLOCK_CORRUPT';
+    await expect(fs.read('/a', 0, 100)).rejects.toMatchObject({ code: 'BLOCK_UNAVAILABLE' });
     expect(cluster.named('GetBlockLocations')).toHaveLength(2);
   });
 
