@@ -27,7 +27,7 @@ export interface OnceReport {
 
 const DAY_MS = 86_400_000;
 /** Parts may be killed at any moment: what a step may take then, on top of its work. */
-const RECOVERY_MS = 60_000;
+const RECOVERY_MS = 300_000;
 const STREAM_JOB = 'clicks-per-minute.ts';
 
 /** N clicks of yesterday through every part, to the end: agent, log, landing, stream, nightly DAG, replay. */
@@ -48,7 +48,11 @@ export async function runOnce(
     return result;
   };
 
-  const live = await superviseJob(pipeline, STREAM_JOB, streamArgs(pipeline, SPEED_VIEW));
+  const live = await answerOf(
+    'the live job starts',
+    () => superviseJob(pipeline, STREAM_JOB, streamArgs(pipeline, SPEED_VIEW)),
+    limitMs,
+  );
   const truth = await timed('clicks written', () =>
     writeClicks(
       pipeline.accessLog,
@@ -61,7 +65,7 @@ export async function runOnce(
     await timed('agent', () => awaitAgent(pipeline, log, limitMs));
     await timed('raw landing', () => closeInput(pipeline, log, date, limitMs));
     await timed('stream', async () => {
-      await endJob(pipeline, live);
+      await answerOf('the live job ends', () => endJob(pipeline, live), limitMs);
       await runJob(pipeline, STREAM_JOB, streamArgs(pipeline, SPEED_VIEW, ['--available-now']), limitMs);
     });
     await timed('nightly DAG', () => runNightly(pipeline, date, limitMs));
@@ -103,7 +107,11 @@ async function closeInput(pipeline: Pipeline, log: Log, date: string, limitMs: n
     const path = `${RAW_CLICKS}/_END_OF_INPUT`;
     await answerOf(
       'the end of the input',
-      () => fs.writeFile(path, JSON.stringify(ends), { overwrite: true }),
+      async () => {
+        // Written aside: the landing reads the whole of it or nothing.
+        await fs.writeFile(`${RAW_CLICKS}/_temporary/end`, JSON.stringify(ends), { overwrite: true });
+        await fs.rename(`${RAW_CLICKS}/_temporary/end`, path, { overwrite: true });
+      },
       limitMs,
     );
     const success = `${RAW_CLICKS}/${date.replaceAll('-', '/')}/_SUCCESS`;

@@ -89,24 +89,28 @@ export async function startPipeline(
       { name: 'landing', service: landing },
       { name: 'workflow', service: workflow },
     ]);
-    const web = await cluster.startServices(process.env['NOWEB'] ? [] : [
-      {
-        name: 'web',
-        service: {
-          driver: launched.file.driver.http ?? '',
-          namenode: launched.file.namenode.http ?? '',
-          view: viewUrl,
-          viewName: SPEED_VIEW,
-          tables: tables.jdbcUrl,
-          tablesUser: tables.user,
-          tablesPassword: tables.password,
-          workflow: `http://${started['workflow']}`,
-          log: logUrl,
-          topic,
-          clusterFile: join(directory, 'cluster.json'),
-        },
-      },
-    ]);
+    const web = await cluster.startServices(
+      process.env['NOWEB']
+        ? []
+        : [
+            {
+              name: 'web',
+              service: {
+                driver: launched.file.driver.http ?? '',
+                namenode: launched.file.namenode.http ?? '',
+                view: viewUrl,
+                viewName: SPEED_VIEW,
+                tables: tables.jdbcUrl,
+                tablesUser: tables.user,
+                tablesPassword: tables.password,
+                workflow: `http://${started['workflow']}`,
+                log: logUrl,
+                topic,
+                clusterFile: join(directory, 'cluster.json'),
+              },
+            },
+          ],
+    );
     return {
       directory,
       cluster,

@@ -85,7 +85,8 @@ describe('the raw landing', () => {
     const rival = landing('b', fs);
     const runs = [failing.run(), rival.run()];
     const end = (await log.source.latest('clicks'))[0]!.offset;
-    await fs.writeFile(`${DIRECTORY}/${END_OF_INPUT}`, JSON.stringify({ 0: end }));
+    await fs.writeFile('/end', JSON.stringify({ 0: end }));
+    await fs.rename('/end', `${DIRECTORY}/${END_OF_INPUT}`);
     await eventually(
       () => fs.exists(`${DIRECTORY}/2026/11/20/_SUCCESS`),
       (isThere) => isThere,
