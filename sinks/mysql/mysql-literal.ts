@@ -24,7 +24,10 @@ function literalOf({ name, type }: TableColumn): Literal {
     case 'double':
       return (value) => {
         if (Number.isFinite(Number(value))) return String(value);
-        throw new QuarryError('BAD_DATA', `column ${name}: MySQL has no ${value}: replace it before writing`);
+        throw new QuarryError(
+          'BAD_DATA',
+          `column ${name}: MySQL has no ${String(value)}: replace it before writing`,
+        );
       };
     case 'timestamp':
     case 'timestamp_ntz':

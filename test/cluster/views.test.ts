@@ -31,11 +31,11 @@ async function startViewsProcess() {
     address: `127.0.0.1:${port}`,
     start,
     kill,
-    async restart() {
+    restart: async () => {
       await kill();
       await start();
     },
-    async dispose() {
+    dispose: async () => {
       await kill();
       await rm(directory, { recursive: true, force: true });
     },
