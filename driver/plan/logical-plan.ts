@@ -35,6 +35,8 @@ export interface StatefulOperator {
   readonly keys: readonly Expression[];
   /** What its files hold, in their order. */
   readonly stored: readonly Attribute[];
+  /** What each task makes of its own rows before they are exchanged. */
+  before(input: LogicalPlan): LogicalPlan;
   fresh(input: LogicalPlan, state: LogicalPlan): LogicalPlan;
   /** What of `fresh` the batch adds to the state. */
   delta(fresh: LogicalPlan): LogicalPlan;

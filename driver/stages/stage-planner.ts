@@ -159,7 +159,8 @@ export class StagePlanner {
     assert(stream !== undefined, 'only a batch of a stream has state');
     const input = await this.#pipeline(plan.input);
     const { keys, name } = plan.operator;
-    const exchange = await this.#exchange(input, keys, `shuffle for ${name}`, stream.statePartitions);
+    const before = { ...input, plan: plan.operator.before(input.plan) };
+    const exchange = await this.#exchange(before, keys, `shuffle for ${name}`, stream.statePartitions);
     const { plan: result, steps } = statefulSteps(plan, exchange.plan, stream);
     return { plan: result, distribution: exchange.distribution, steps };
   }

@@ -101,6 +101,7 @@ class Binder {
       name: 'aggregate',
       keys: stored.slice(0, bound.groupBy.length).map(partitionKey),
       stored,
+      before: (input) => withInputs(split.partial, [input]),
       fresh: (input) => combine(input),
       delta: (fresh) => fresh,
       merged: (fresh, state) => {
@@ -126,7 +127,7 @@ class Binder {
         columns: stored.map(passing),
       }),
     };
-    return { kind: 'stateful', output: bound.output, input: split.partial, operator };
+    return { kind: 'stateful', output: bound.output, input: bound.input, operator };
   }
 
   #deduplicate(plan: Node<'deduplicate'>, bound: Node<'deduplicate'>): LogicalPlan {
@@ -153,6 +154,7 @@ class Binder {
       name: 'dropDuplicates',
       keys: keys.map(partitionKey),
       stored,
+      before: (input) => ({ ...bound, input, output: input.output }),
       fresh: (input, state) => ({
         kind: 'join',
         output: input.output,

@@ -139,15 +139,25 @@ class RangeLoader {
       files.set(kind, path);
     }
     await this.#inserting;
-    const sql = `INSERT INTO ${this.#table} ${this.#select(range, files, { rowCount, longest })}`;
-    this.#inserting = this.#insert(sql, [...files.values()]);
+    const insert = (json: JsonReading) =>
+      `INSERT INTO ${this.#table} ${this.#select(range, files, { rowCount, longest, json })}`;
+    this.#inserting = this.#insert(insert, [...files.values()]);
     // Awaited by the next flush or the end of the range.
     this.#inserting.catch(() => undefined);
   }
 
-  async #insert(sql: string, files: readonly string[]): Promise<void> {
+  /**
+   * The kernel's reader takes a text that ends inside an object on into the next line, and loses that one too; told to ignore
+   * errors, it does so silently. So it reads strictly, and where it finds an error each line is taken apart for itself.
+   */
+  async #insert(insert: (json: JsonReading) => string, files: readonly string[]): Promise<void> {
     try {
-      await this.#context.session.run(sql);
+      try {
+        await this.#context.session.run(insert('strict'));
+      } catch (thrown) {
+        if (this.#json === undefined || !/JSON/.test(String(thrown))) throw thrown;
+        await this.#context.session.run(insert('by-line'));
+      }
     } finally {
       await Promise.all(files.map((file) => rm(file, { force: true })));
     }
@@ -156,7 +166,7 @@ class RangeLoader {
   #select(
     range: LogRange,
     files: ReadonlyMap<string, string>,
-    size: { readonly rowCount: number; readonly longest: number },
+    size: { readonly rowCount: number; readonly longest: number; readonly json: JsonReading },
   ): string {
     const own = this.#source.columns.map((name) => recordColumn(name, range));
     const fields = this.#source.json.map(({ column }) => `j.${quoteName(column)}`);
@@ -171,7 +181,12 @@ class RangeLoader {
       );
       from.push(`(SELECT ${columns.join(', ')} FROM ${sources.join(', ')}) AS r`);
     }
-    if (this.#json !== undefined) from.push(`${this.#readJson(files.get('json')!, size.longest)} AS j`);
+    if (this.#json !== undefined) {
+      const path = files.get('json')!;
+      from.push(
+        `${size.json === 'strict' ? this.#readJson(path, size.longest) : this.#readLines(path)} AS j`,
+      );
+    }
     if (from.length === 0) from.push(`range(${size.rowCount})`);
     return `SELECT ${[...own, ...fields].join(', ') || '1'} FROM ${from.join(' POSITIONAL JOIN ')}`;
   }
@@ -181,9 +196,23 @@ class RangeLoader {
     const columns = json.map(({ field, kernelType }) => `${quote(field)}: ${quote(kernelType)}`);
     const renamed = json.map(({ field, column }) => `${quoteName(field)} AS ${quoteName(column)}`);
     const size = Math.max(OBJECT_BYTES_MIN, longest + 1024);
-    return `(SELECT ${renamed.join(', ')} FROM read_json(${quote(path)}, format = 'newline_delimited', auto_detect = false, ignore_errors = true, maximum_object_size = ${size}, columns = {${columns.join(', ')}}))`;
+    return `(SELECT ${renamed.join(', ')} FROM read_json(${quote(path)}, format = 'newline_delimited', auto_detect = false, maximum_object_size = ${size}, columns = {${columns.join(', ')}}))`;
+  }
+
+  #readLines(path: string): string {
+    const { json } = this.#source;
+    const structure = JSON.stringify(
+      Object.fromEntries(json.map(({ field, kernelType }) => [field, kernelType])),
+    );
+    const renamed = json.map(({ field, column }) => `v_.${quoteName(field)} AS ${quoteName(column)}`);
+    const lines = `SELECT unnest(string_split(content[:-2], chr(10))) AS line_ FROM read_text(${quote(path)})`;
+    const values = `SELECT CASE WHEN json_valid(line_) THEN json_transform(line_, ${quote(structure)}) END AS v_ FROM (${lines})`;
+    return `(SELECT ${renamed.join(', ')} FROM (${values}))`;
   }
 }
+
+/** How the values' JSON is read: by the kernel's reader as a whole, or line by line. */
+type JsonReading = 'strict' | 'by-line';
 
 function recordColumn(name: string, range: LogRange): string {
   switch (name) {

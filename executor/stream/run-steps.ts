@@ -4,15 +4,16 @@ import type { SqlStep } from '../../proto/gen/quarry/SqlStep.ts';
 import type { StateFile } from '../../proto/gen/quarry/StateFile.ts';
 import type { WrittenStateInput } from '../../proto/gen/quarry/WrittenState.ts';
 import type { KernelSession } from '../kernel/duckdb-kernel.ts';
-import { writeParquet } from '../task/file-output-writer.ts';
+import { type LocalParquet, localParquet } from '../task/file-output-writer.ts';
 import type { ExecutorEnvironment, TaskContext } from '../task/task-runner.ts';
 
+/** What the steps of a task leave. Files are on their way when the steps are done: the task ends when they have arrived. */
 export interface StepOutcome {
   readonly observed: ObservationInput[];
-  readonly states: WrittenStateInput[];
+  readonly states: Promise<WrittenStateInput[]>;
 }
 
-/** Runs the steps of a task in their order; `fill` puts the inputs into a statement. Files are uploaded while later steps run. */
+/** Runs the steps of a task in their order; `fill` puts the inputs into a statement. */
 export async function runSteps(
   steps: readonly SqlStep[],
   fill: (sql: string) => string,
@@ -20,15 +21,20 @@ export async function runSteps(
   environment: ExecutorEnvironment,
   context: TaskContext,
 ): Promise<StepOutcome> {
-  const outcome: StepOutcome = { observed: [], states: [] };
+  const observed: ObservationInput[] = [];
+  const uploads: Promise<WrittenStateInput>[] = [];
   for (const step of steps) {
     const sql = fill(step.sql);
     if (step.file != null) {
-      const written = await writeState(step.file, sql, session, environment, context);
-      if (written !== undefined) outcome.states.push(written);
+      const local = await localParquet(session, environment, sql, context);
+      if (local === undefined) continue;
+      const upload = uploadState(step.file, local, environment, context);
+      // Awaited with the others at the end; until then a failure must not count as one that nobody handles.
+      upload.catch(() => undefined);
+      uploads.push(upload);
     } else if (step.observe) {
       const rows = (await session.rows(sql)) as (string | null)[][];
-      outcome.observed.push({
+      observed.push({
         name: step.observe,
         rows: rows.map((cells) => ({ cells: cells.map((cell) => cell ?? '') })),
       });
@@ -37,28 +43,21 @@ export async function runSteps(
       await session.run(`CREATE TEMP TABLE ${step.table} AS ${sql}`);
     }
   }
-  return outcome;
+  const states = Promise.all(uploads);
+  states.catch(() => undefined);
+  return { observed, states };
 }
 
-async function writeState(
+async function uploadState(
   file: StateFile,
-  sql: string,
-  session: KernelSession,
+  local: LocalParquet,
   environment: ExecutorEnvironment,
   context: TaskContext,
-): Promise<WrittenStateInput | undefined> {
+): Promise<WrittenStateInput> {
   const { id } = context.request;
   // Two attempts of one task never write the same file: which of them counts is in the driver's commit.
   const target = `${file.path}-${id?.jobId.slice(-8)}-${id?.attempt}.parquet`;
-  const written = await writeParquet(session, environment, { sql, target }, context);
-  if (written === undefined) return undefined;
+  await local.upload(target);
   const { inodeId, generation, lengthBytes } = await environment.fileSystem.stat(target);
-  return {
-    name: file.name,
-    path: target,
-    inodeId,
-    generation,
-    lengthBytes,
-    rowCount: Number(written.rowCount),
-  };
+  return { name: file.name, path: target, inodeId, generation, lengthBytes, rowCount: local.rowCount };
 }

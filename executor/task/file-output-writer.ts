@@ -42,13 +42,20 @@ export async function writeFiles(
   }
 }
 
-/** Writes a query's rows as the one Parquet file `target`; undefined, and no file, without rows. */
-export async function writeParquet(
+/** A query's rows in a Parquet file of this host. */
+export interface LocalParquet {
+  readonly rowCount: number;
+  /** Copies it into the distributed file system; here it is gone afterwards, whatever happens. */
+  upload(target: string): Promise<void>;
+}
+
+/** Writes a query's rows as one Parquet file, which the kernel is done with when this returns; undefined without rows. */
+export async function localParquet(
   session: KernelSession,
   environment: ExecutorEnvironment,
-  file: { readonly sql: string; readonly target: string },
+  sql: string,
   context: TaskContext,
-): Promise<WrittenFileInput | undefined> {
+): Promise<LocalParquet | undefined> {
   const directory = await mkdtemp(join(environment.temporaryDirectory, 'write-'));
   const output: FileOutput = {
     directory: '',
@@ -59,11 +66,31 @@ export async function writeParquet(
     emptyFile: false,
   };
   const writer = new OutputWriter(session, environment, output, { directory, context });
-  try {
-    return await writer.to(file.sql, file.target, file.target);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+  const remove = () => rm(directory, { recursive: true, force: true });
+  const written = await writer.local(sql).catch(async (thrown: unknown) => {
+    await remove();
+    throw thrown;
+  });
+  if (written === undefined) {
+    await remove();
+    return undefined;
   }
+  return {
+    rowCount: written.rowCount,
+    async upload(target) {
+      try {
+        await writer.upload(written, target);
+      } finally {
+        await remove();
+      }
+    },
+  };
+}
+
+interface LocalFile {
+  readonly path: string;
+  readonly footer: ParquetFooter;
+  readonly rowCount: number;
 }
 
 class OutputWriter {
@@ -120,17 +147,27 @@ class OutputWriter {
     const { id } = this.#place.context.request;
     const relativePath = `${relativeDirectory}${this.#output.fileStem}${extension(this.#output.compression)}`;
     const target = `${this.#output.directory}/attempt-${id?.stage}-${id?.partition}-${id?.attempt}/${relativePath}`;
-    return this.to(sql, relativePath, target);
+    const file = await this.local(sql);
+    if (file === undefined) return undefined;
+    await this.upload(file, target);
+    return {
+      path: target,
+      relativePath,
+      lengthBytes: file.footer.fileLengthBytes,
+      rowCount: file.rowCount,
+    };
   }
 
-  async to(sql: string, relativePath: string, target: string): Promise<WrittenFileInput | undefined> {
+  async local(sql: string): Promise<LocalFile | undefined> {
     const path = join(this.#place.directory, 'part.parquet');
     const footer = await this.#writeLocal(sql, path);
     const rowCount = Number(footer.metadata.num_rows);
-    if (rowCount === 0 && !this.#output.emptyFile) return undefined;
+    return rowCount === 0 && !this.#output.emptyFile ? undefined : { path, footer, rowCount };
+  }
+
+  async upload({ path, footer, rowCount }: LocalFile, target: string): Promise<void> {
     await this.#upload(path, footer, target);
     this.#place.context.metrics.rowsWritten += rowCount;
-    return { path: target, relativePath, lengthBytes: footer.fileLengthBytes, rowCount };
   }
 
   /** Writes until every row group fits a block: the first try shows how large they come out. */

@@ -5,6 +5,7 @@ import type { ObservationInput } from '../../proto/gen/quarry/Observation.ts';
 import type { ResultOutput } from '../../proto/gen/quarry/ResultOutput.ts';
 import type { SqlInput } from '../../proto/gen/quarry/SqlInput.ts';
 import type { SqlTask } from '../../proto/gen/quarry/SqlTask.ts';
+import type { WrittenStateInput } from '../../proto/gen/quarry/WrittenState.ts';
 import { ArrowWriter } from '../arrow/arrow-writer.ts';
 import type { KernelSession } from '../kernel/duckdb-kernel.ts';
 import { fromKernelError } from '../kernel/kernel-error.ts';
@@ -12,7 +13,7 @@ import type { KernelPool } from '../kernel/kernel-pool.ts';
 import type { ScanReader } from '../scan/scan-reader.ts';
 import { loadLog } from '../stream/log-loader.ts';
 import { LogClients } from '../stream/log-clients.ts';
-import { runSteps, type StepOutcome } from '../stream/run-steps.ts';
+import { runSteps } from '../stream/run-steps.ts';
 import { openText } from '../stream/text-input.ts';
 import { openShuffle } from '../shuffle/shuffle-reader.ts';
 import { writeShuffle } from '../shuffle/shuffle-writer.ts';
@@ -63,7 +64,7 @@ export class SqlTaskRunner implements TaskRunner {
         const steps = await runSteps(task.steps, fill, session, this.#environment, context);
         const outcome = await this.#output(task, running);
         if (loaded.length === 0 && task.steps.length === 0) return outcome;
-        return withSteps(outcome, { ...steps, observed: [...loaded, ...steps.observed] });
+        return withSteps(outcome, { states: await steps.states, observed: [...loaded, ...steps.observed] });
       });
     } catch (thrown) {
       throw explain(thrown, task, context.signal);
@@ -144,7 +145,10 @@ export class SqlTaskRunner implements TaskRunner {
   }
 }
 
-function withSteps(outcome: TaskOutcome, steps: StepOutcome): TaskOutcome {
+function withSteps(
+  outcome: TaskOutcome,
+  steps: { readonly states: WrittenStateInput[]; readonly observed: ObservationInput[] },
+): TaskOutcome {
   const files = (outcome.result as { files?: unknown } | undefined)?.files ?? [];
   return { ...outcome, result: { files, ...steps } };
 }
