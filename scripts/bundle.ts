@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { bundleWeb } from './bundle-web.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -57,8 +58,9 @@ async function bundle(entry: string): Promise<void> {
   });
 }
 
-await Promise.all(
-  [
+await Promise.all([
+  bundleWeb(join(root, 'dist', 'web')),
+  ...[
     'namenode/main.ts',
     'datanode/main.ts',
     'driver/main.ts',
@@ -66,4 +68,4 @@ await Promise.all(
     'cli/main.ts',
     'cluster/first-light.ts',
   ].map(bundle),
-);
+]);

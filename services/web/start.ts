@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { packageRoot } from '../../common/package-root.ts';
 import type { StartRole } from '../../common/role.ts';
 import type { Log } from '../../log/log.ts';
 import { openLog } from '../../log/open-log.ts';
@@ -12,7 +13,7 @@ import { BatchView } from './batch-view.ts';
 import { Clicks } from './clicks.ts';
 import { type Check, health } from './health.ts';
 import { LiveFeed } from './live-feed.ts';
-import { pageDirectory, readPageFiles } from './page-files.ts';
+import { readPageFiles } from './page-files.ts';
 import { SpeedView } from './speed-view.ts';
 import { WebApi } from './web-api.ts';
 import { serveWeb } from './web-door.ts';
@@ -74,7 +75,7 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
       health({ addresses, clock, log: (url) => log.at(url), topic: told('topic') || 'clicks', checks }),
     clock,
   });
-  const files = await readPageFiles(told('page') || pageDirectory(import.meta.dirname));
+  const files = await readPageFiles(told('page') || join(packageRoot, 'dist', 'web'));
   const door = await serveWeb(config['bind.host'], config['web.port'], { api, live, files });
   return {
     addresses: { http: door.address },
