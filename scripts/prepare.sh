@@ -14,7 +14,7 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
   touch node_modules/.package-lock.json
 fi
 
-newest=$(find bin cli client cluster common datanode driver executor namenode proto scripts package.json tsconfig.json tsconfig.build.json \
+newest=$(find bin cli client cluster common datanode driver executor log namenode pipeline proto scripts services sinks web workflow package.json tsconfig.json tsconfig.build.json \
   -path proto/gen -prune -o -type f -newer dist/.built -print -quit 2>/dev/null || echo changed)
 if [ ! -f dist/.built ] || [ -n "$newest" ]; then
   step "building"
@@ -25,7 +25,9 @@ if [ ! -f dist/.built ] || [ -n "$newest" ]; then
 fi
 
 if [ "${1:-}" = --test ]; then
-  step "real PySpark and the year of sales, for the tests"
+  step "for the tests: real PySpark, Kafka, Redis, MariaDB and a browser, and the year of sales"
   bash scripts/foreign-pyspark.sh
+  bash scripts/foreign-kafka.sh
+  bash scripts/foreign-services.sh
   bash scripts/fetch-sales-year.sh >/dev/null
 fi
