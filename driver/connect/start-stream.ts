@@ -1,6 +1,6 @@
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { WriteStreamOperationStart } from '../../proto/gen/spark/connect/WriteStreamOperationStart.ts';
-import { checkStreaming } from '../plan/check-streaming.ts';
+import { checkIsStream, checkStreaming } from '../plan/check-streaming.ts';
 import { unsupported } from '../plan/errors.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { QueryContext } from '../schedule/query-runner.ts';
@@ -63,6 +63,7 @@ export async function startQuery(
 ): Promise<StreamingQuery> {
   const streams = streamsOf(sources);
   const plan = await sources.planner.analyze(session, operation.input!);
+  checkIsStream(plan);
   const sink = sinkSpec(operation, session.settings.get('spark.sql.sources.default'));
   checkStreaming(plan, sink.outputMode);
   checkName(sink.name, session, streams.queries);

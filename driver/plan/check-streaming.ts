@@ -36,14 +36,17 @@ export function checkBatchWrite(plan: LogicalPlan): void {
   );
 }
 
+/** `df.writeStream` of a batch. Errors: ANALYSIS. */
+export function checkIsStream(plan: LogicalPlan): void {
+  if (isStreaming(plan)) return;
+  throw analysisError(
+    'WRITE_STREAM_NOT_ALLOWED',
+    '`writeStream` can be called only on streaming Dataset/DataFrame.',
+  );
+}
+
 /** What a stream cannot do in an output mode, in Spark's words. Errors: ANALYSIS. */
 export function checkStreaming(plan: LogicalPlan, mode: OutputMode): void {
-  if (!isStreaming(plan)) {
-    throw analysisError(
-      'WRITE_STREAM_NOT_ALLOWED',
-      '`writeStream` can be called only on streaming Dataset/DataFrame.',
-    );
-  }
   const nodes = [...nodesOf(plan)].filter(isStreaming);
   const aggregates = nodes.filter((node): node is Aggregate => node.kind === 'aggregate');
   checkMode(nodes, aggregates, mode);

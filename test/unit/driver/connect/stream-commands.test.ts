@@ -143,7 +143,10 @@ describe('writeStream', () => {
     const range = { range: { start: '0', end: '3', step: '1' } };
     const fails = (operation: Partial<WriteStreamOperationStartInput>, message: RegExp) =>
       expect(start(operation)).rejects.toThrow(message);
-    await fails({ input: range }, /WRITE_STREAM_NOT_ALLOWED.*only on streaming Dataset\/DataFrame/);
+    await fails(
+      { input: range, format: 'parquet' },
+      /WRITE_STREAM_NOT_ALLOWED.*only on streaming Dataset\/DataFrame/,
+    );
     await fails({ outputMode: 'sometimes' }, /STREAMING_OUTPUT_MODE\.INVALID.*sometimes.*42KDE/);
     await fails(
       { input: grouped(rate, 'value') },
