@@ -16,7 +16,7 @@ export const start: StartRole = async (_, config, seams) => {
     const upkeep = new Upkeep(service, config, seams);
     upkeep.start();
     return {
-      addresses: { log: `quarry-log://${door.address}` },
+      addresses: { log: door.address },
       facts: { logId },
       async close() {
         await door.close();

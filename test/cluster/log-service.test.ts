@@ -25,7 +25,7 @@ async function startService(directory: string, port: string): Promise<{ child: C
   );
   const [message] = (await once(child, 'message')) as [RoleMessage];
   if (message.kind === 'failed') throw new Error(`${message.error.code}: ${message.error.message}`);
-  return { child, url: message.addresses['log']! };
+  return { child, url: `quarry-log://${message.addresses['log']!}` };
 }
 
 logSuite('embedded, as a process that is killed', async () => {

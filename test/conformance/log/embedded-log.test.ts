@@ -12,7 +12,7 @@ logSuite('embedded, in process', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'quarry-log-'));
   const seams = systemSeams(directory, silentLog());
   let running: RunningRole | undefined = await run('0');
-  const url = running.addresses['log']!;
+  const url = `quarry-log://${running.addresses['log']!}`;
   const port = url.slice(url.lastIndexOf(':') + 1);
   function run(onPort: string): Promise<RunningRole> {
     return start({} as RoleOptions, resolveConfig({ 'log.port': onPort }), seams);
