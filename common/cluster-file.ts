@@ -3,6 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { QuarryError } from './quarry-error.ts';
 
+export interface ServiceEntry {
+  readonly name: string;
+  readonly pid: number;
+  /** host:port of its door, where it has one. */
+  readonly address?: string;
+}
+
 /** cluster.json: what runs and where it is reached. Written when everything is up, removed on stop; only doors that are served. */
 export interface ClusterFile {
   readonly clusterId: string;
@@ -21,7 +28,9 @@ export interface ClusterFile {
   readonly executors: readonly { readonly id: string; readonly node: string; readonly pid: number }[];
   readonly driver: { readonly pid: number; readonly connect: string; readonly http?: string };
   /** Of a pipeline: log, views, agent, landing, workflow, web. */
-  readonly services?: readonly { readonly name: string; readonly pid: number; readonly address?: string }[];
+  readonly services?: readonly ServiceEntry[];
+  /** What starts killed processes again (--supervise), and ends them all when it is asked to end. */
+  readonly supervisor?: { readonly pid: number };
 }
 
 /** The cluster's directory: what `--cluster` or QUARRY_CLUSTER say, else ~/.quarry. */
