@@ -79,6 +79,7 @@ export class ClicksChart {
         {
           ...axis,
           space: 64,
+          size: 30,
           incrs: X_STEPS,
           splits: utcSplits,
           values: (_, splits) => splits.map(timeLabel),

@@ -3,7 +3,7 @@ import { ask, messageFrom, repeat } from './ask.ts';
 import { assignColours, ClickData, MINUTE_MS } from './click-data.ts';
 import { ClicksChart } from './clicks-chart.ts';
 import { byId, el, notice, setText } from './dom.ts';
-import { dayOf, dayStartMs, formatCount, formatDay, formatMinute } from './format.ts';
+import { asSentence, dayOf, dayStartMs, formatCount, formatDay, formatMinute } from './format.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -151,7 +151,7 @@ export class ClicksPanel {
       ...(this.#chosen === undefined ? this.#liveFailures : []).map(({ message }) => message),
     ]);
     const text = [...failures].join('; ');
-    notice(byId('clicks-notice'), text === '' ? undefined : `Shown as last known: ${text}.`);
+    notice(byId('clicks-notice'), text === '' ? undefined : asSentence(`Shown as last known: ${text}`));
     const sources = this.#answer?.days.find(({ ds }) => ds === day)?.source;
     const source =
       sources === undefined

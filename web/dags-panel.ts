@@ -1,6 +1,6 @@
 import { ask, messageFrom, repeat } from './ask.ts';
 import { byId, el, notice } from './dom.ts';
-import { formatInstant } from './format.ts';
+import { asSentence, formatInstant } from './format.ts';
 import type { LogDialog } from './log-dialog.ts';
 import { SHOWN_STATES, taskSign } from './task-state.ts';
 
@@ -70,10 +70,13 @@ export class DagsPanel {
         dags.map(({ dagId }) => ask<Grid>(`/api/dags/${encodeURIComponent(dagId)}/runs?limit=${this.#runs}`)),
       );
       const problems = broken.map(({ file, error }) => `${file}: ${error.message}`).join('; ');
-      notice(byId('dags-notice'), problems === '' ? undefined : `A file cannot be loaded: ${problems}.`);
+      notice(
+        byId('dags-notice'),
+        problems === '' ? undefined : asSentence(`A file cannot be loaded: ${problems}`),
+      );
       this.#render(dags, grids);
     } catch (thrown) {
-      notice(byId('dags-notice'), `Workflows are unavailable: ${messageFrom(thrown)}.`);
+      notice(byId('dags-notice'), asSentence(`Workflows are unavailable: ${messageFrom(thrown)}`));
     }
   }
 

@@ -90,3 +90,8 @@ export function dayOf(ms: number): string {
 export function dayStartMs(day: string): number {
   return Date.parse(`${day}T00:00:00Z`);
 }
+
+/** Ends as a sentence does; messages of others may already. */
+export function asSentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}

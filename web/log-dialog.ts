@@ -1,6 +1,6 @@
 import { ask, askText, messageFrom } from './ask.ts';
 import { byId, el, notice } from './dom.ts';
-import { formatInstant } from './format.ts';
+import { asSentence, formatInstant } from './format.ts';
 import { taskSign } from './task-state.ts';
 
 export interface LogTarget {
@@ -83,7 +83,7 @@ export class LogDialog {
         task.error === null ? undefined : `${task.error.code}: ${task.error.message}`,
       );
     } catch (thrown) {
-      notice(byId('log-notice'), `The log is unavailable: ${messageFrom(thrown)}.`);
+      notice(byId('log-notice'), asSentence(`The log is unavailable: ${messageFrom(thrown)}`));
     }
     if (this.#target === target && isGoingOn) this.#timer = setTimeout(() => void this.#step(), INTERVAL_MS);
   }

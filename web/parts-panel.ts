@@ -1,6 +1,7 @@
 import type { HealthAnswer, PartHealth } from '../common/serving-api.ts';
 import { ask, messageFrom, repeat } from './ask.ts';
 import { byId, el, notice } from './dom.ts';
+import { asSentence } from './format.ts';
 
 const INTERVAL_MS = 3_000;
 const STATES: Readonly<Record<PartHealth['state'], string>> = { up: 'up', down: 'down', absent: 'not used' };
@@ -32,7 +33,10 @@ export function partsPanel(): void {
         ),
       );
     } catch (thrown) {
-      notice(byId('parts-notice'), `The state of the parts is unavailable: ${messageFrom(thrown)}.`);
+      notice(
+        byId('parts-notice'),
+        asSentence(`The state of the parts is unavailable: ${messageFrom(thrown)}`),
+      );
     }
   });
 }

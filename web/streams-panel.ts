@@ -1,7 +1,7 @@
 import type { StreamsAnswer, StreamView } from '../common/serving-api.ts';
 import { ask, messageFrom, repeat } from './ask.ts';
 import { byId, el, notice } from './dom.ts';
-import { formatClock, formatCount, formatDuration, formatRate, UNKNOWN } from './format.ts';
+import { asSentence, formatClock, formatCount, formatDuration, formatRate, UNKNOWN } from './format.ts';
 
 const INTERVAL_MS = 1_000;
 
@@ -23,7 +23,7 @@ export class StreamsPanel {
       this.#render(streams);
       this.#changed(streams);
     } catch (thrown) {
-      notice(byId('streams-notice'), `Streams are unavailable: ${messageFrom(thrown)}.`);
+      notice(byId('streams-notice'), asSentence(`Streams are unavailable: ${messageFrom(thrown)}`));
       this.#changed(undefined);
     }
   }

@@ -25,6 +25,7 @@ interface Tile {
   readonly value: HTMLElement;
   readonly note: HTMLElement;
   readonly line: SVGElement;
+  readonly area: SVGElement;
 }
 
 /** The figures to look at first. */
@@ -106,6 +107,7 @@ function tile(name: string): Tile {
     'stroke-width': '1.5',
     'stroke-linejoin': 'round',
   });
+  const area = svg('path', { class: 'area', fill: 'currentColor' });
   const spark = svg(
     'svg',
     {
@@ -114,11 +116,14 @@ function tile(name: string): Tile {
       preserveAspectRatio: 'none',
       'aria-hidden': 'true',
     },
+    area,
     line,
   );
-  return { root: el('div', { class: 'tile' }, label, value, note, spark), label, value, note, line };
+  return { root: el('div', { class: 'tile' }, label, value, note, spark), label, value, note, line, area };
 }
 
-function draw({ line }: Tile, values: readonly number[]): void {
-  line.setAttribute('d', sparkline(values, SPARK_WIDTH, SPARK_HEIGHT));
+function draw({ line, area }: Tile, values: readonly number[]): void {
+  const path = sparkline(values, SPARK_WIDTH, SPARK_HEIGHT);
+  line.setAttribute('d', path);
+  area.setAttribute('d', path === '' ? '' : `${path}V${SPARK_HEIGHT}H0Z`);
 }

@@ -3,7 +3,7 @@ import { ask, messageFrom, repeat } from './ask.ts';
 import { swatch } from './clicks-chart.ts';
 import type { DayState } from './clicks-panel.ts';
 import { byId, el, notice, setText } from './dom.ts';
-import { dayStartMs, formatCount, formatDay, formatShare } from './format.ts';
+import { asSentence, dayStartMs, formatCount, formatDay, formatShare } from './format.ts';
 
 const INTERVAL_MS = 2_000;
 const SHOWN = 10;
@@ -31,9 +31,12 @@ export class TopPanel {
     try {
       this.#answer = await ask<TopAnswer>(`/api/top?date=${day}&limit=${SHOWN}`);
       const failures = this.#answer.unavailable.map(({ message }) => message).join('; ');
-      notice(byId('top-notice'), failures === '' ? undefined : `Shown as last known: ${failures}.`);
+      notice(
+        byId('top-notice'),
+        failures === '' ? undefined : asSentence(`Shown as last known: ${failures}`),
+      );
     } catch (thrown) {
-      notice(byId('top-notice'), `The ranking is unavailable: ${messageFrom(thrown)}.`);
+      notice(byId('top-notice'), asSentence(`The ranking is unavailable: ${messageFrom(thrown)}`));
     }
     this.#render();
   }
@@ -75,7 +78,16 @@ export class TopPanel {
       'tr',
       {},
       el('td', { class: 'n quiet' }, String(position)),
-      el('th', { scope: 'row' }, ...(number === undefined ? [] : [swatch(number)]), el('span', {}, product)),
+      el(
+        'th',
+        { scope: 'row' },
+        el(
+          'span',
+          { class: 'product' },
+          ...(number === undefined ? [] : [swatch(number)]),
+          el('span', {}, product),
+        ),
+      ),
       el('td', { class: 'wide' }, bar),
       el('td', { class: 'n' }, formatCount(clicks)),
       el('td', { class: 'n quiet' }, formatShare(clicks, total)),

@@ -61,10 +61,10 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
       await batch.check();
       return 'answers';
     },
-    driver: async () => `${countOf(await ask('driver', '/api/executors'))} executors`,
+    driver: async () => counted(await ask('driver', '/api/executors'), 'executor'),
     workflow: async () => {
       const listing = (await ask('workflow', '/api/dags')) as { readonly dags?: unknown };
-      return `${countOf(listing.dags)} DAGs`;
+      return counted(listing.dags, 'DAG');
     },
   };
   const live = new LiveFeed(speed, clock);
@@ -87,6 +87,7 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
   };
 };
 
-function countOf(list: unknown): number {
-  return Array.isArray(list) ? list.length : 0;
+function counted(list: unknown, what: string): string {
+  const count = Array.isArray(list) ? list.length : 0;
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
