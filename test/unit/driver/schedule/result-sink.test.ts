@@ -30,7 +30,7 @@ describe('ResultSink', () => {
     await sink.push(id(0), batch(0, 'a2'));
     sink.accept(id(0));
     sink.finish({ results: ['x', 'y'], stages: [] });
-    expect(await all).toEqual({ texts: ['a1', 'a2', 'b1'], outcome: { results: ['x', 'y'] } });
+    expect(await all).toEqual({ texts: ['a1', 'a2', 'b1'], outcome: { results: ['x', 'y'], stages: [] } });
   });
 
   it('gives nothing of an attempt that failed', async () => {
