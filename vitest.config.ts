@@ -31,6 +31,13 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 120_000,
         fileParallelism: false,
+        exclude: ['test/foreign/airflow/**'],
+      }),
+      // Apart from the others: Airflow takes minutes to install and seconds for each of its commands.
+      project('airflow', ['test/foreign/airflow/**/*.test.ts'], {
+        testTimeout: 180_000,
+        hookTimeout: 180_000,
+        fileParallelism: false,
       }),
     ],
   },
