@@ -6,7 +6,9 @@ import { Cached } from './cached.ts';
 
 /** What the service was told; '' for what there is not. */
 export interface Told {
+  /** HTTP doors: URLs, or host:port. */
   readonly driver: string;
+  readonly namenode: string;
   readonly view: string;
   readonly tables: string;
   readonly workflow: string;
@@ -16,7 +18,6 @@ export interface Told {
 
 /** The same, as of now. */
 export interface Located extends Omit<Told, 'clusterFile'> {
-  readonly namenode: string;
   /** Services of cluster.json without a door, by name: they are asked about by their process. */
   readonly processes: ReadonlyMap<string, number>;
 }
@@ -59,9 +60,9 @@ export function locate(told: Told, cluster: Partial<ClusterFile>): Located {
   const services = cluster.services ?? [];
   const addressOf = (name: string) => services.find((service) => service.name === name)?.address;
   return {
-    driver: http(cluster.driver?.http) ?? told.driver,
-    namenode: http(cluster.namenode?.http) ?? '',
-    workflow: http(addressOf('workflow')) ?? told.workflow,
+    driver: http(cluster.driver?.http ?? told.driver),
+    namenode: http(cluster.namenode?.http ?? told.namenode),
+    workflow: http(addressOf('workflow') ?? told.workflow),
     view: moved(told.view, /^(quarry-views:\/\/)[^/?#]+/, addressOf('views')),
     tables: moved(told.tables, /^(jdbc:quarry:\/\/)[^/?#]+/, addressOf('views')),
     log: moved(told.log, /^(quarry-log:\/\/)[^/?#]+/, addressOf('log')),
@@ -73,8 +74,8 @@ export function locate(told: Told, cluster: Partial<ClusterFile>): Located {
   };
 }
 
-function http(address: string | undefined): string | undefined {
-  return address === undefined ? undefined : `http://${address}`;
+function http(address: string): string {
+  return address === '' || address.includes('://') ? address : `http://${address}`;
 }
 
 function moved(url: string, place: RegExp, address: string | undefined): string {

@@ -21,8 +21,8 @@ import { serveWeb } from './web-door.ts';
 const LOG_TIMEOUT_MS = 3_000;
 
 /**
- * The serving layer and its page. `service`: `view` (URL of the views) with `viewName` (clicks), `tables` (JDBC URL) with `user`
- * and `password`, `driver` and `workflow` (HTTP URLs), `log` (URL) with `topic` (clicks), `clusterFile` (cluster.json, for
+ * The serving layer and its page. `service`: `view` (URL of the views) with `viewName` (clicks), `tables` (JDBC URL) with
+ * `tablesUser` and `tablesPassword`, `driver`, `namenode` and `workflow` (HTTP URLs), `log` (URL) with `topic` (clicks), `clusterFile` (cluster.json, for
  * addresses that have changed), `page` (the page's files; the built ones without it). What is not told shows as not configured.
  */
 export const start: StartRole = async ({ service = {} }, config, { clock }) => {
@@ -31,6 +31,7 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
   const addresses = new Addresses(
     {
       driver: told('driver'),
+      namenode: told('namenode'),
       view: told('view'),
       tables: told('tables'),
       workflow: told('workflow'),
@@ -43,7 +44,7 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
     },
     clock,
   );
-  const credentials = { user: service['user'], password: service['password'] };
+  const credentials = { user: service['tablesUser'], password: service['tablesPassword'] };
   const view = new Reopened<KeyValueView>('view', openView);
   const tables = new Reopened<TableStore>('tables', (url) => openTables(url, credentials));
   const log = new Reopened<Log>('log', (url) =>
