@@ -2,7 +2,7 @@
 # A real Airflow for test/foreign/airflow, in a virtual environment of its own (700 MB, 3 to 14 minutes). Prints its bin folder. Installs once.
 set -euo pipefail
 environment="${QUARRY_FOREIGN_DIR:-${QUARRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quarry}/foreign}/airflow-3.1.8"
-usable() { "$environment/bin/python" -c 'import airflow.providers.apache.hdfs, airflow.providers.apache.spark, airflow.providers.smtp, pyspark' 2>/dev/null; }
+usable() { AIRFLOW_HOME="$environment/home" "$environment/bin/python" -c 'import airflow.providers.apache.hdfs, airflow.providers.apache.spark, airflow.providers.smtp, pyspark' 2>/dev/null; }
 if [ ! -f "$environment/.complete" ]; then
   if ! { [ -x "$environment/bin/airflow" ] && usable; }; then
     # The hdfs provider brings requests-kerberos, and that gssapi, which is compiled.
