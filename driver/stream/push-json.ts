@@ -1,5 +1,12 @@
 import type { Attribute, Expression, NamedExpression } from '../plan/expression.ts';
-import { columnsOf, hasGenerator, hasWindow, isDeterministic, transform } from '../plan/expression-tree.ts';
+import {
+  columnsOf,
+  expressionKey,
+  hasGenerator,
+  hasWindow,
+  isDeterministic,
+  transform,
+} from '../plan/expression-tree.ts';
 import { isLogFormat } from '../plan/log-options.ts';
 import type { JsonColumn, LogicalPlan } from '../plan/logical-plan.ts';
 import { pruneColumns } from '../plan/optimize/prune-columns.ts';
@@ -21,7 +28,8 @@ const FIRST_ID = 1_300_000_000;
  */
 export function pushJson(plan: LogicalPlan): LogicalPlan {
   let nextId = FIRST_ID;
-  const pushed = push(merge(plan), () => nextId++);
+  const fresh = () => nextId++;
+  const pushed = push(merge(plan, fresh), fresh);
   return pruneColumns(pushed, new Set(plan.output.map(({ id }) => id)));
 }
 
@@ -29,35 +37,83 @@ function isParser(expression: Expression): boolean {
   return expression.kind === 'call' && expression.name === FROM_JSON;
 }
 
+interface Parsers {
+  readonly values: ReadonlyMap<number, Expression>;
+  readonly ids: ReadonlySet<number>;
+}
+
+/** What a projection's columns are, where some of them are parsed values and all may be computed anywhere. */
+function parsersOf(plan: Node<'project'>): Parsers | undefined {
+  const values = new Map(plan.columns.map(({ value }, index) => [plan.output[index]!.id, value]));
+  const ids = new Set([...values].filter(([, value]) => isParser(value)).map(([id]) => id));
+  const isPlain = (value: Expression) => isDeterministic(value) && !hasGenerator(value) && !hasWindow(value);
+  return ids.size > 0 && plan.columns.every(({ value }) => isPlain(value)) ? { values, ids } : undefined;
+}
+
 /** `select('j.*')` over `select(from_json(...) as j)` as one projection: only there the fields that count are to be seen. */
-function merge(plan: LogicalPlan): LogicalPlan {
-  const merged = withInputs(plan, inputsOf(plan).map(merge));
-  if (merged.kind !== 'project' || merged.input.kind !== 'project') return merged;
+function merge(plan: LogicalPlan, nextId: () => number): LogicalPlan {
+  const merged = withInputs(
+    plan,
+    inputsOf(plan).map((input) => merge(input, nextId)),
+  );
+  if (merged.kind !== 'project' && merged.kind !== 'aggregate') return merged;
   const below = merged.input;
-  const values = new Map(below.columns.map(({ value }, index) => [below.output[index]!.id, value]));
-  const parsers = new Set([...values].filter(([, value]) => isParser(value)).map(([id]) => id));
-  const plain = (value: Expression) => isDeterministic(value) && !hasGenerator(value) && !hasWindow(value);
-  if (parsers.size === 0 || !below.columns.every(({ value }) => plain(value))) return merged;
-  if (expressionsOf(merged).some((value) => hasWindow(value) || usesWhole(value, parsers))) return merged;
+  const parsers = below.kind === 'project' ? parsersOf(below) : undefined;
+  if (below.kind !== 'project' || parsers === undefined) return merged;
+  if (expressionsOf(merged).some((value) => hasWindow(value) || usesWhole(value, parsers.ids))) return merged;
+  if (merged.kind === 'aggregate') return merge(withFieldsBelow(merged, below, parsers, nextId), nextId);
   const columns = merged.columns.map(
     (column): NamedExpression => ({
       ...column,
-      value: transform(column.value, (node) => (node.kind === 'column' ? values.get(node.id) : undefined)),
+      value: transform(column.value, (node) =>
+        node.kind === 'column' ? parsers.values.get(node.id) : undefined,
+      ),
     }),
   );
   const { hidden: _, ...rest } = merged;
-  return merge({ ...rest, columns, input: below.input });
+  return merge({ ...rest, columns, input: below.input }, nextId);
+}
+
+/** An aggregate of fields, over a projection that makes them: only projections are merged. */
+function withFieldsBelow(
+  plan: Node<'aggregate'>,
+  below: Node<'project'>,
+  { ids }: Parsers,
+  nextId: () => number,
+): LogicalPlan {
+  const kept = below.output
+    .filter(({ id }) => !ids.has(id))
+    .map(
+      (attribute): NamedExpression => ({
+        attribute,
+        value: { kind: 'column', id: attribute.id, type: attribute.type, nullable: attribute.nullable },
+      }),
+    );
+  const fields = new Map<string, NamedExpression>();
+  const above = mapExpressions(plan, (expression) =>
+    transform(expression, (node) => {
+      if (!isFieldOf(node, ids)) return undefined;
+      const key = expressionKey(node);
+      const field = fields.get(key) ?? { attribute: made(nextId(), 'field', node.type), value: node };
+      fields.set(key, field);
+      return { kind: 'column', id: field.attribute.id, type: node.type, nullable: true };
+    }),
+  );
+  const columns = [...kept, ...fields.values()];
+  const output = columns.map(({ attribute }) => attribute);
+  return withInputs(above, [{ kind: 'project', output, input: below, columns }]);
+}
+
+function isFieldOf(node: Expression, parsed: ReadonlySet<number>): boolean {
+  if (node.kind !== 'call' || node.name !== FIELD) return false;
+  const [struct] = node.args;
+  return struct?.kind === 'column' && parsed.has(struct.id);
 }
 
 /** True where a parsed value is used otherwise than by one of its fields. */
 function usesWhole(expression: Expression, parsed: ReadonlySet<number>): boolean {
   const without = transform(expression, (node) =>
-    node.kind === 'call' &&
-    node.name === FIELD &&
-    node.args[0]?.kind === 'column' &&
-    parsed.has(node.args[0].id)
-      ? { kind: 'literal', value: null, type: node.type, nullable: true }
-      : undefined,
+    isFieldOf(node, parsed) ? { kind: 'literal', value: null, type: node.type, nullable: true } : undefined,
   );
   return [...columnsOf(without)].some((id) => parsed.has(id));
 }
