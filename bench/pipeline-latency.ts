@@ -1,6 +1,6 @@
 // From a click's event time to the moment a reader of the view sees it counted: the whole pipeline of `npm run pipeline` (agent,
 // log, stream with a trigger of 1 s, view; landing, workflow and web run beside it), at a steady rate of clicks.
-//   node --import tsx bench/pipeline-latency.ts [--rate 5000] [--seconds 300] [--warm 20] [--real] [--json FILE]
+//   node --import tsx bench/pipeline-latency.ts [--rate 5000] [--seconds 300] [--warm 20] [--real] [--set KEY=VALUE] [--json FILE]
 // --real: a real Kafka and a real Redis are started and used (needs: bash scripts/foreign-kafka.sh; redis-server).
 // Memory and processor time of every process come with it. Needs: npm run build.
 import { type ChildProcess, fork, spawn } from 'node:child_process';
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     poll: { type: 'string', default: '50' },
     real: { type: 'boolean', default: false },
     json: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
   },
 });
 const RATE = Number(values.rate);
@@ -102,7 +103,19 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
 
 /** The pipeline as a user starts it, without clicks of its own but one of yesterday and one of today. */
 async function startPipeline(directory: string, foreign: readonly string[]): Promise<ChildProcess> {
-  const words = ['--rate', '0', '--clicks', '1', '--ports', 'auto', '--dir', directory, ...foreign];
+  const settings = values.set.flatMap((setting) => ['--set', setting]);
+  const words = [
+    '--rate',
+    '0',
+    '--clicks',
+    '1',
+    '--ports',
+    'auto',
+    '--dir',
+    directory,
+    ...foreign,
+    ...settings,
+  ];
   const child = spawn(process.execPath, [join(packageRoot, 'dist/pipeline/main.js'), ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
