@@ -146,7 +146,7 @@ describe('a windowed count', () => {
       expect(collected.rows).toEqual(countsOf(kept));
       expect(lateOf(query)).toBe(late);
     }
-  }, 60_000);
+  }, 120_000);
 
   it('appends each window once, when no row of it can come any more', async () => {
     await publish(all);

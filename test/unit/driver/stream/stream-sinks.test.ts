@@ -194,6 +194,28 @@ describe('sinks take each batch once', () => {
     expect(rows.toSorted()).toEqual(expected.toSorted());
   }, 30_000);
 
+  it('a function, with the rows frozen in files while it runs', async () => {
+    await counted();
+    const plan = await fixture.sql('SELECT CAST(value AS STRING) AS product, partition, offset FROM events');
+    const seen: { readonly batchId: number; readonly paths: readonly string[] }[] = [];
+    const query = await fixture.start(plan, {
+      format: 'foreach-batch',
+      options: { checkpointLocation: '/ck' },
+      foreachBatch: async (batch, batchId) => {
+        if (batch.kind !== 'scan') throw new Error(`a ${batch.kind}`);
+        const paths = batch.files.map(({ path }) => path);
+        expect(paths.every((path) => fixture.files.files.has(path))).toBe(true);
+        expect(batch.output.map(({ name }) => name)).toEqual(['product', 'partition', 'offset']);
+        seen.push({ batchId, paths });
+      },
+    });
+    await query.awaitTermination();
+    expect(seen.map(({ batchId }) => batchId)).toEqual([0, 1, 2, 3]);
+    expect(query.recentProgress.map(({ sink }) => sink.numOutputRows)).toEqual([30, 30, 30, 30]);
+    // Nothing of it stays.
+    expect(seen.flatMap(({ paths }) => paths).some((path) => fixture.files.files.has(path))).toBe(false);
+  });
+
   it('waits for a store that is down', async () => {
     const address = await viewService();
     const options = {
