@@ -69,7 +69,11 @@ export const start: StartRole = async (options, config, seams) => {
     opened.push(executorDoor);
     connectAddress = await connect.listen(`${host}:${config['driver.connectPort']}`);
     opened.push(connect);
-    const http = await serveJobs({ ...compute, streams: () => streams.all() }, host, config['driver.httpPort']);
+    const http = await serveJobs(
+      { ...compute, streams: () => streams.all() },
+      host,
+      config['driver.httpPort'],
+    );
     opened.push(http);
     const warming = warmUp(seams.clock);
     opened.push({ close: async () => warming.cancel() });

@@ -31,7 +31,8 @@ export function serveJobs(source: JobSource, host: string, port: number): Promis
 
 function oneJob(history: JobHistory, path: string): HttpAnswer {
   const match = /^\/(api\/)?jobs\/([^/]+)$/.exec(path);
-  if (match === null) return notFound('there are /, /jobs/ID, /api/jobs, /api/jobs/ID, /api/executors and /api/streams');
+  if (match === null)
+    return notFound('there are /, /jobs/ID, /api/jobs, /api/jobs/ID, /api/executors and /api/streams');
   const job = history.get(decoded(match[2]!));
   if (job === undefined) return notFound(`no job ${match[2]}: the last ones are in /api/jobs`);
   return match[1] === undefined ? page(jobPage(job)) : json(job);
