@@ -31,10 +31,12 @@ function sparkSubmit(...words: string[]): Promise<Finished> {
   return run(process.execPath, [SPARK_SUBMIT, ...words], environment());
 }
 
-async function runningJobs(): Promise<number> {
-  const answer = await fetch(`${cluster.file().driver.http}/api/jobs`);
-  const jobs = (await answer.json()) as { state: string }[];
-  return jobs.filter(({ state }) => state === 'running').length;
+/** How many queries of applications the driver runs. */
+async function running(): Promise<number> {
+  const api = `${cluster.file().driver.http}/api`;
+  const jobs = (await (await fetch(`${api}/jobs`)).json()) as { state: string }[];
+  const streams = (await (await fetch(`${api}/streams`)).json()) as { isActive: boolean }[];
+  return jobs.filter(({ state }) => state === 'running').length + streams.filter((it) => it.isActive).length;
 }
 
 /** The application's own process: the only child of spark-submit. */
@@ -113,24 +115,26 @@ describe('spark-submit', () => {
   });
 
   // What schedulers do: SIGTERM by a person or a shell, SIGKILL by Airflow's operator.
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    it(`killed by ${signal}, takes the application and its query with it`, async () => {
-      const submitted = spawn(process.execPath, [SPARK_SUBMIT, application('endless.py')], {
-        env: { ...process.env, ...environment() },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      process.once('exit', () => submitted.kill('SIGKILL'));
-      const ended = new Promise<number | null>((resolve) => submitted.once('close', resolve));
-      await eventually(runningJobs, (count) => count === 1, 30_000);
-      const child = await childOf(submitted.pid!);
-      expect(isAlive(child)).toBe(true);
-      submitted.kill(signal);
-      expect(await ended).toBe(signal === 'SIGTERM' ? 143 : null);
-      await eventually(
-        async () => ({ alive: isAlive(child), jobs: await runningJobs() }),
-        ({ alive, jobs }) => !alive && jobs === 0,
-        10_000,
-      );
+  it.each([
+    ['SIGTERM', 'query', 'endless.py', 143],
+    ['SIGKILL', 'query', 'endless.py', null],
+    ['SIGTERM', 'streaming query', 'streaming.py', 143],
+  ] as const)('killed by %s, takes the application and its %s with it', async (signal, _, name, code) => {
+    const submitted = spawn(process.execPath, [SPARK_SUBMIT, application(name), '/checkpoint'], {
+      env: { ...process.env, ...environment() },
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
-  }
+    process.once('exit', () => submitted.kill('SIGKILL'));
+    const ended = new Promise<number | null>((resolve) => submitted.once('close', resolve));
+    await eventually(running, (count) => count > 0, 30_000);
+    const child = await childOf(submitted.pid!);
+    expect(isAlive(child)).toBe(true);
+    submitted.kill(signal);
+    expect(await ended).toBe(code);
+    await eventually(
+      async () => ({ alive: isAlive(child), count: await running() }),
+      ({ alive, count }) => !alive && count === 0,
+      10_000,
+    );
+  });
 });
