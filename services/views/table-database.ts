@@ -1,6 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { WriteKey } from '../../sinks/table-store.ts';
 import { MARKER_TABLE, markerId, markerNumbers, type WriteMarker } from '../../sinks/write-marker.ts';
+import { QuarryError } from '../../common/quarry-error.ts';
 import { fromKernel } from './kernel-error.ts';
 
 /** No index: one writer at a time looks before it writes, and the kernel checks unique keys more strictly than a transaction needs. */
@@ -14,6 +15,8 @@ export class TableDatabase {
   /** Also how SQL may call the database, as MySQL lets it: NAME.table. */
   readonly name: string;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #sessions = new Set<TableSession>();
+  #isClosed = false;
 
   private constructor(instance: DuckDBInstance, name: string) {
     this.#instance = instance;
@@ -40,8 +43,12 @@ export class TableDatabase {
     return database;
   }
 
+  /** Errors: TABLES_UNAVAILABLE when the database is being closed. */
   async connect(): Promise<TableSession> {
-    return new TableSession(await this.#instance.connect());
+    if (this.#isClosed) throw new QuarryError('TABLES_UNAVAILABLE', `the tables of ${this.name} are closing`);
+    const session = new TableSession(await this.#instance.connect(), () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
   }
 
   /** Runs `change` in a transaction when the ones before have ended. */
@@ -65,7 +72,14 @@ export class TableDatabase {
     return result;
   }
 
-  close(): void {
+  /**
+   * The file is free when this returns: the kernel keeps an instance for as long as it has a connection, and a second instance on
+   * the file, which the lock does not keep out of the same process, would read what the first is still writing.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#last;
+    await Promise.all([...this.#sessions].map((session) => session.end()));
     this.#instance.closeSync();
   }
 }
@@ -73,15 +87,19 @@ export class TableDatabase {
 /** One connection: temporary tables are its own. */
 export class TableSession {
   readonly connection: DuckDBConnection;
+  readonly #onClose: () => void;
+  readonly #running = new Set<Promise<unknown>>();
+  #isClosed = false;
 
-  constructor(connection: DuckDBConnection) {
+  constructor(connection: DuckDBConnection, onClose: () => void) {
     this.connection = connection;
+    this.#onClose = onClose;
   }
 
   /** Answers how many rows were touched. */
   async run(sql: string, values: readonly (string | number | null)[] = []): Promise<number> {
     try {
-      return (await this.connection.run(sql, [...values])).rowsChanged;
+      return (await this.running(this.connection.run(sql, [...values]))).rowsChanged;
     } catch (thrown) {
       throw fromKernel(thrown);
     }
@@ -89,7 +107,7 @@ export class TableSession {
 
   async rows(sql: string, values: readonly (string | number)[] = []): Promise<unknown[][]> {
     try {
-      return await (await this.connection.run(sql, [...values])).getRowsJS();
+      return await (await this.running(this.connection.run(sql, [...values]))).getRowsJS();
     } catch (thrown) {
       throw fromKernel(thrown);
     }
@@ -123,7 +141,27 @@ export class TableSession {
     );
   }
 
+  /** A call of the kernel that works on another thread: the connection is closed when it has come back. */
+  async running<T>(call: Promise<T>): Promise<T> {
+    this.#running.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  /** Interrupts what runs, and has closed the connection when it returns. */
+  async end(): Promise<void> {
+    this.connection.interrupt();
+    await Promise.allSettled(this.#running);
+    this.close();
+  }
+
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.connection.closeSync();
+    this.#onClose();
   }
 }

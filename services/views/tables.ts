@@ -88,16 +88,18 @@ export class Tables {
   ): AsyncGenerator<{ columns: TableColumn[]; rows: CellText[][] }, void, undefined> {
     const session = await (await this.#database(name)).connect();
     try {
-      const result = await session.connection.stream(sql, [...parameters]).catch((thrown: unknown) => {
-        throw fromKernel(thrown);
-      });
+      const result = await session
+        .running(session.connection.stream(sql, [...parameters]))
+        .catch((thrown: unknown) => {
+          throw fromKernel(thrown);
+        });
       const types = result.columnTypes();
       const columns = result
         .columnNames()
         .map((column, at) => ({ name: column, type: sparkType(types[at]!), nullable: true }));
       yield { columns, rows: [] };
       for (;;) {
-        const chunk = await result.fetchChunk().catch((thrown: unknown) => {
+        const chunk = await session.running(result.fetchChunk()).catch((thrown: unknown) => {
           throw fromKernel(thrown);
         });
         if (chunk === null || chunk.rowCount === 0) return;
@@ -110,7 +112,10 @@ export class Tables {
 
   async close(): Promise<void> {
     this.#sweeping.cancel();
-    for (const writeId of this.#uploads.keys()) this.#end(writeId);
+    for (const [writeId, { last }] of this.#uploads) {
+      await last;
+      this.#end(writeId);
+    }
     for (const database of this.#databases.values()) {
       // One that could not be opened has told whoever asked for it.
       await database.then(
