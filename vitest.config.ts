@@ -35,8 +35,8 @@ export default defineConfig({
       }),
       // Apart from the others: Airflow takes minutes to install and seconds for each of its commands.
       project('airflow', ['test/foreign/airflow/**/*.test.ts'], {
-        testTimeout: 180_000,
-        hookTimeout: 180_000,
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
         fileParallelism: false,
       }),
     ],

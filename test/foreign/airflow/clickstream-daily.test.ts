@@ -33,7 +33,7 @@ beforeAll(async () => {
     SPARK_REMOTE: '',
   };
   airflow = await openAirflow(DAGS, environment);
-}, 180_000);
+});
 afterAll(async () => {
   await airflow?.dispose();
   await cluster?.stop();

@@ -126,7 +126,7 @@ describe('spark-submit', () => {
     });
     process.once('exit', () => submitted.kill('SIGKILL'));
     const ended = new Promise<number | null>((resolve) => submitted.once('close', resolve));
-    await eventually(running, (count) => count > 0, 30_000);
+    await eventually(running, (count) => count > 0, 60_000);
     const child = await childOf(submitted.pid!);
     expect(isAlive(child)).toBe(true);
     submitted.kill(signal);
@@ -134,7 +134,7 @@ describe('spark-submit', () => {
     await eventually(
       async () => ({ alive: isAlive(child), count: await running() }),
       ({ alive, count }) => !alive && count === 0,
-      10_000,
+      30_000,
     );
   });
 });
