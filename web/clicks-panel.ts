@@ -8,6 +8,7 @@ import { asSentence, dayOf, dayStartMs, formatCount, formatDay, formatMinute } f
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const TABLE_MINUTES = 15;
+const WHOLE_DAY = 24;
 /** The live events carry what is new; this is for a batch that has ended and for minutes that events have missed. */
 const RELOAD_INTERVAL_MS = 60_000;
 /** A chart of a few points would be a few strokes. */
@@ -182,8 +183,16 @@ export class ClicksPanel {
   }
 
   #bind(): void {
+    const span = byId<'select'>('span');
+    let spanToday = span.value;
     const choose = (day: string | undefined) => {
+      const wasToday = this.#chosen === undefined;
       this.#chosen = day === this.#today ? undefined : day;
+      // Of a day that has ended all of it is of interest, of today the last hour.
+      if (wasToday && this.#chosen !== undefined) {
+        spanToday = span.value;
+        if (Number(span.value) < WHOLE_DAY) span.value = String(WHOLE_DAY);
+      } else if (!wasToday && this.#chosen === undefined) span.value = spanToday;
       this.#answer = undefined;
       this.render();
       this.#reload();
@@ -197,7 +206,7 @@ export class ClicksPanel {
       if (value !== '' && value <= this.#today) choose(value);
       else this.#dayInput.value = this.#day;
     });
-    byId('span').addEventListener('change', () => choose(this.#chosen));
+    span.addEventListener('change', () => choose(this.#chosen));
     byId('count').addEventListener('change', () => this.render());
     byId('values').addEventListener('toggle', () => this.render());
   }

@@ -35,6 +35,8 @@ const INTERVAL_MS = 2_000;
 const CELL_WIDTH = 44;
 const NAMES_WIDTH = 150;
 const RUNS_MAX = 20;
+/** As short as a column is narrow. */
+const KINDS: Readonly<Record<string, string>> = { scheduled: 'cron', manual: 'manual', backfill: 'backfill' };
 
 /** Every DAG as a grid of its last runs and their tasks. */
 export class DagsPanel {
@@ -115,7 +117,12 @@ export class DagsPanel {
     const head = el('tr', {}, el('th', { scope: 'col' }, 'Run of'));
     head.append(
       ...runs.map(({ logicalDate, runId, kind }) =>
-        el('th', { scope: 'col', class: 'run', title: `${runId} (${kind})` }, logicalDate.slice(5, 10)),
+        el(
+          'th',
+          { scope: 'col', class: 'run', title: `${runId} (${kind})` },
+          logicalDate.slice(5, 10),
+          el('small', {}, KINDS[kind] ?? kind),
+        ),
       ),
     );
     const whole = el('tr', { class: 'whole' }, el('th', { scope: 'row' }, 'whole run'));

@@ -18,21 +18,33 @@ import type { SpeedView } from './speed-view.ts';
 const MAX_AGE_MS = 900;
 const ANSWERS_KEPT = 16;
 
+/** An answer with what it was made from: it stands while all of that is the same. */
+interface Built {
+  readonly from: readonly MinuteCounts[];
+  readonly failures: string;
+  readonly text: string;
+}
+
 /** The serving layer: batch and speed view as one. */
 export class Clicks {
   readonly #batch: BatchView;
   readonly #speed: SpeedView;
   readonly #clock: Clock;
   readonly #answers: CachedByKey<string>;
+  /** Counts that have not changed are the same object, and rank the same. */
+  readonly #rankings = new WeakMap<MinuteCounts, readonly RankedProduct[]>();
 
   constructor(batch: BatchView, speed: SpeedView, clock: Clock) {
     this.#batch = batch;
     this.#speed = speed;
     this.#clock = clock;
-    this.#answers = new CachedByKey(
-      ANSWERS_KEPT,
-      (key) => new Cached(clock, MAX_AGE_MS, async () => JSON.stringify(await this.#clicks(rangeOf(key)))),
-    );
+    this.#answers = new CachedByKey(ANSWERS_KEPT, (key) => {
+      let built: Built | undefined;
+      return new Cached(clock, MAX_AGE_MS, async () => {
+        built = await this.#build(rangeOf(key), built);
+        return built.text;
+      });
+    });
   }
 
   /** A `ClicksAnswer` as JSON. Errors: VIEW_UNAVAILABLE or DEADLINE when neither view answers. */
@@ -57,7 +69,7 @@ export class Clicks {
     };
   }
 
-  async #clicks(range: ClickRange): Promise<ClicksAnswer> {
+  async #build(range: ClickRange, before: Built | undefined): Promise<Built> {
     const today = dayOf(this.#clock.nowMs());
     const days = daysOf(range.fromMs, range.untilMs);
     const finished = days.filter((ds) => ds < today);
@@ -71,11 +83,20 @@ export class Clicks {
       if (batch?.has(ds)) continue;
       speed.set(ds, await this.#speedDay(ds, unavailable));
     }
-    return { ...mergeClicks(range, chooseDays(days, today, batch ?? new Map(), speed)), unavailable };
+    const chosen = chooseDays(days, today, batch ?? new Map(), speed);
+    const from = [...chosen.values()].map(({ counts }) => counts);
+    const failures = JSON.stringify([today, unavailable]);
+    if (before?.failures === failures && from.every((counts, at) => counts === before.from[at]))
+      return before;
+    const answer: ClicksAnswer = { ...mergeClicks(range, chosen), unavailable };
+    return { from, failures, text: JSON.stringify(answer) };
   }
 
   async #speedRanking(ds: string, unavailable: PartFailure[]): Promise<readonly RankedProduct[]> {
-    return rankProducts(await this.#speedDay(ds, unavailable));
+    const counts = await this.#speedDay(ds, unavailable);
+    const ranking = this.#rankings.get(counts) ?? rankProducts(counts);
+    this.#rankings.set(counts, ranking);
+    return ranking;
   }
 
   async #speedDay(ds: string, unavailable: PartFailure[]): Promise<MinuteCounts> {

@@ -189,7 +189,9 @@ describe('the dashboard', () => {
     await page.locator('#top-source', { hasText: 'batch view' }).waitFor();
     const best = ranked(totals(yesterday)).map(([product, clicks]) => [product, number(clicks)]);
     expect(await rowsOfTop()).toEqual(best);
+    expect(await page.locator('#span').inputValue()).toBe('24');
     await page.locator('#day-today').click();
+    expect(await page.locator('#span').inputValue()).toBe('1');
     await page.locator('#span').selectOption('48');
     await page.locator('#clicks-source', { hasText: 'speed view' }).waitFor();
     await picture('two-days');
