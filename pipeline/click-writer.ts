@@ -42,7 +42,9 @@ export async function writeClicksLive(
   while (!signal.aborted) {
     const due = Math.floor((Date.now() - options.fromMs) * perMs) - written;
     const lines: string[] = [];
-    for (let next = generator.next(); lines.length < due && next.done !== true; next = generator.next()) {
+    while (lines.length < due) {
+      const next = generator.next();
+      if (next.done === true) break;
       lines.push(next.value.line);
     }
     log.write(lines);

@@ -58,7 +58,7 @@ export function* clicks(options: ClickOptions): Generator<GeneratedLine, void, u
     );
   }
   const random = sequence(options.seed);
-  const catalogue = new Catalogue(options.products ?? 50, random);
+  const catalogue = new Catalogue(options.products ?? 50);
   const newestMs = new Map<string, number>();
   for (let i = 0; i < count; i++) {
     const headMs = fromMs + Math.floor((i / count) * (untilMs - fromMs));
@@ -98,12 +98,11 @@ class Catalogue {
   readonly #names: readonly string[];
   readonly #cumulative: readonly number[];
 
-  constructor(size: number, random: () => number) {
+  constructor(size: number) {
     if (!Number.isInteger(size) || size < 1)
       throw new QuarryError('INVALID_ARGUMENT', 'products: at least 1');
-    this.#names = Array.from({ length: size }, (_, i) =>
-      String(100_000 + i * 1_000 + Math.floor(random() * 1_000)),
-    );
+    // The same shop whatever the seed: clicks of two days are of the same products.
+    this.#names = Array.from({ length: size }, (_, i) => String(100_000 + i * 1_000 + ((i * 7_919) % 1_000)));
     let sum = 0;
     this.#cumulative = this.#names.map((_, i) => (sum += 1 / (i + 1) ** SKEW));
   }
