@@ -13,8 +13,11 @@ interface ProductClicks {
  */
 export class ClickTimeline {
   readonly #products = new Map<string, ProductClicks>();
-  /** Delays of clicks whose event time is at or after `countFromMs`. */
+  readonly #timesMs: number[] = [];
+  /** Delays of clicks whose event time is at or after `countFromMs`: until the view shows them, and until the agent has committed them. */
   readonly delaysMs: number[] = [];
+  readonly toLogMs: number[] = [];
+  #inLog = 0;
   countFromMs = Number.POSITIVE_INFINITY;
   written = 0;
   seen = 0;
@@ -24,7 +27,16 @@ export class ClickTimeline {
     const clicks = this.#products.get(product) ?? { timesMs: [], seen: 0 };
     clicks.timesMs.push(eventTimeMs);
     this.#products.set(product, clicks);
+    this.#timesMs.push(eventTimeMs);
     this.written++;
+  }
+
+  /** How many of the clicks the agent has committed, by `nowMs`: it takes them in the order of the file. */
+  committed(count: number, nowMs: number): void {
+    for (; this.#inLog < Math.min(count, this.#timesMs.length); this.#inLog++) {
+      const eventTimeMs = this.#timesMs[this.#inLog]!;
+      if (eventTimeMs >= this.countFromMs) this.toLogMs.push(nowMs - eventTimeMs);
+    }
   }
 
   /** What the view counts of each product, read by `nowMs`. */

@@ -1,4 +1,4 @@
-// From a click's event time to the moment a reader of the view sees it counted: the whole pipeline of `npm run pipeline` (agent,
+// From a click's event time to the moment a reader of the view sees it counted (and to the agent's commit): the whole pipeline of `npm run pipeline` (agent,
 // log, stream with a trigger of 1 s, view; landing, workflow and web run beside it), at a steady rate of clicks.
 //   node --import tsx bench/pipeline-latency.ts [--rate 5000] [--seconds 300] [--warm 20] [--real] [--set KEY=VALUE] [--json FILE]
 // --real: a real Kafka and a real Redis are started and used (needs: bash scripts/foreign-kafka.sh; redis-server).
@@ -193,8 +193,18 @@ function mean(numbers: readonly number[]): number {
   return Math.round(numbers.reduce((sum, each) => sum + each, 0) / numbers.length);
 }
 
-function quantile(sorted: readonly number[], share: number): number {
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
+interface Quantiles {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+function quantiles(numbers: readonly number[]): Quantiles {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
 /** What the driver tells of each batch: how long its phases took. */
@@ -219,24 +229,23 @@ class Batches {
     }
   }
 
-  rows(): { phase: string; p50: number; p99: number; max: number }[] {
-    return [...this.#phases].map(([phase, ms]) => {
-      const sorted = ms.toSorted((a, b) => a - b);
-      return { phase, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) };
-    });
+  rows(): (Quantiles & { phase: string })[] {
+    return [...this.#phases].map(([phase, ms]) => ({ phase, ...quantiles(ms) }));
   }
 }
 
-async function every(
-  intervalMs: number,
-  signal: AbortSignal,
-  work: () => Promise<void> | void,
-): Promise<void> {
+async function every(intervalMs: number, signal: AbortSignal, work: () => unknown): Promise<void> {
   while (!signal.aborted) {
     const startedMs = performance.now();
     await work();
     await sleep(Math.max(0, intervalMs - (performance.now() - startedMs)));
   }
+}
+
+/** Lines that the agent has committed. */
+async function agentLines(address: string): Promise<number> {
+  const answer = await fetch(`http://${address}/status`, { signal: AbortSignal.timeout(5_000) });
+  return ((await answer.json()) as { lines: number }).lines;
 }
 
 interface Measured {
@@ -274,10 +283,13 @@ async function measure(
     if (timeline.written === count) written.abort();
   };
   const probe = async () => timeline.shows(await countsSince(view, VIEW, firstMinute), Date.now());
-  const driverHttp = readClusterFile(directory).driver.http!;
+  const { driver, services } = readClusterFile(directory);
+  const agent = services?.find(({ name }) => name === 'agent')?.address ?? '';
+  const linesBefore = await agentLines(agent);
+  const probeAgent = async () => timeline.committed((await agentLines(agent)) - linesBefore, Date.now());
   try {
-    const probing = every(POLL_MS, over.signal, probe);
-    const watching = every(250, over.signal, () => batches.look(driverHttp));
+    const probing = every(POLL_MS, over.signal, () => Promise.all([probe(), probeAgent()]));
+    const watching = every(250, over.signal, () => batches.look(driver.http!));
     const writing = every(WRITE_MS, written.signal, write);
     await Promise.race([sleep(WARM_MS), probing, watching, writing]);
     const usage = new Usage(pids);
@@ -297,18 +309,12 @@ async function measure(
 }
 
 function print({ timeline, usage, batches }: Measured): void {
-  const sorted = timeline.delaysMs.toSorted((a, b) => a - b);
-  const latencyMs = {
-    p50: quantile(sorted, 0.5),
-    p90: quantile(sorted, 0.9),
-    p99: quantile(sorted, 0.99),
-    max: quantile(sorted, 1),
-  };
+  const latencyMs = { toLog: quantiles(timeline.toLogMs), toView: quantiles(timeline.delaysMs) };
   const result = {
     kind: values.real ? 'kafka and redis' : 'embedded',
     rate: RATE,
     seconds: SECONDS,
-    clicks: sorted.length,
+    clicks: timeline.delaysMs.length,
     unseen: timeline.written - timeline.seen,
     latencyMs,
     batches: batches.count,
@@ -318,7 +324,7 @@ function print({ timeline, usage, batches }: Measured): void {
   console.log(
     `${result.kind}: ${RATE} clicks/s for ${SECONDS} s, ${result.clicks} measured, ${result.unseen} never seen`,
   );
-  console.table([latencyMs]);
+  console.table(latencyMs);
   console.table(result.phasesMs);
   console.table(result.processes);
   console.log(JSON.stringify(result));
