@@ -54,6 +54,8 @@ export function parquetTask(
   return {
     sql: `SELECT ${['*', ...directories].join(', ')} FROM ${VIEW}`,
     timeZone: 'UTC',
+    // Spelled out: it travels as JSON, where absent fields get no defaults.
+    steps: [],
     inputs: [
       {
         view: VIEW,
