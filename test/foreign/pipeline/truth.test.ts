@@ -49,9 +49,13 @@ describe('the truth under faults', () => {
     async () => {
       const url = new URL(mariadb.url.replace(/^jdbc:/, ''));
       const { report, ended, output } = runPipeline([
-        ...['--dir', directory, '--clicks', String(CLICKS), '--seed', String(SEED)],
-        ...['--kafka', kafka.url, '--redis', redis.url, '--smtp', smtp.url],
-        ...['--mysql', `mysql://root:${ROOT_PASSWORD}@${url.host}${url.pathname}`],
+        `--dir=${directory}`,
+        `--clicks=${CLICKS}`,
+        `--seed=${SEED}`,
+        `--kafka=${kafka.url}`,
+        `--redis=${redis.url}`,
+        `--smtp=${smtp.url}`,
+        `--mysql=mysql://root:${ROOT_PASSWORD}@${url.host}${url.pathname}`,
       ]);
       const faults = await injectFaults(ended);
       const counted = await report.catch((thrown: unknown) => {

@@ -23,7 +23,10 @@ async function call(
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: unknown }> {
   const query = new URLSearchParams({ 'user.name': 'root', ...parameters });
-  const answer = await fetch(`http://${door.address}/webhdfs/v1${path}?${query}`, { method, headers });
+  const answer = await fetch(`http://${door.address}/webhdfs/v1${path}?${query.toString()}`, {
+    method,
+    headers,
+  });
   const text = await answer.text();
   return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
 }
