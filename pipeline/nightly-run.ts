@@ -4,10 +4,18 @@ import { DAG_ID, type Pipeline } from './start-pipeline.ts';
 
 const CALL_MS = 10_000;
 
-/** Asks for the nightly DAG's run of a date and waits for its end. Errors: TASK_FAILED when it fails or the time is up. */
+/** Waits for the end of the nightly DAG's run of a date, and asks for one when its hour has not come. Errors: TASK_FAILED when it fails or the time is up. */
 export async function runNightly(pipeline: Pipeline, date: string, limitMs: number): Promise<void> {
-  const runId = `pipeline__${date}`;
-  await answerOf('the workflow service takes the run', () => trigger(pipeline, date, runId), limitMs);
+  const asked = `pipeline__${date}`;
+  const runId = await answerOf(
+    'the workflow service has the run',
+    async () => {
+      const scheduled = await scheduledRun(pipeline, date);
+      if (scheduled === undefined) await trigger(pipeline, date, asked);
+      return scheduled ?? asked;
+    },
+    limitMs,
+  );
   let state = '';
   await waitUntil(
     `the run of ${DAG_ID} for ${date}`,
@@ -25,8 +33,17 @@ export async function runNightly(pipeline: Pipeline, date: string, limitMs: numb
   }
 }
 
-/** Without a wait for its end. */
-export async function trigger({ workflowUrl }: Pipeline, date: string, runId: string): Promise<void> {
+/** The id of the run that the schedule has made for the interval that begins at 02:00 of the date. */
+async function scheduledRun({ workflowUrl }: Pipeline, date: string): Promise<string | undefined> {
+  const url = `${workflowUrl}/api/dags/${DAG_ID}/at/${date}T02:00:00Z`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(CALL_MS) });
+  if (response.status === 404) return undefined;
+  if (!response.ok)
+    throw new QuarryError('TASK_FAILED', `the workflow service answers ${await response.text()}`);
+  return ((await response.json()) as { runId: string }).runId;
+}
+
+async function trigger({ workflowUrl }: Pipeline, date: string, runId: string): Promise<void> {
   const response = await fetch(`${workflowUrl}/api/dags/${DAG_ID}/runs`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

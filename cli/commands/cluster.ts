@@ -26,7 +26,7 @@ quarry cluster status [--dir DIR] [--json]
 quarry cluster stop [--dir DIR]
 quarry cluster restart NODE [--role datanode|executor] [--dir DIR]
 quarry cluster kill NODE [--role datanode|executor] [--signal KILL|STOP|CONT|TERM] [--dir DIR]
-    NODE is namenode, driver or a datanode's id, which stands for the executor beside it too`,
+    NODE is namenode, driver, a service, or a datanode's id, which stands for the executor beside it too`,
   async run(args) {
     const [verb, ...rest] = args;
     switch (verb) {
@@ -149,7 +149,7 @@ async function status(args: readonly string[]): Promise<number> {
     const known = namenode.datanodes.find((node) => node.info?.id === name);
     const blocks = known === undefined ? '' : `  ${known.state}, ${known.blockCount} blocks`;
     print(
-      `  ${name.padEnd(10)}${role.padEnd(10)} pid ${String(pid).padEnd(8)}${alive ? 'running' : 'not running'}${blocks}`,
+      `  ${name.padEnd(13)}${role.padEnd(22)} pid ${String(pid).padEnd(8)}${alive ? 'running' : 'not running'}${blocks}`,
     );
   }
   print(

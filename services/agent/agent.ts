@@ -23,6 +23,7 @@ export interface AgentOptions extends EventFields {
 /** One transaction: enough lines to be cheap, few enough to hold in memory twice. */
 const CHUNK_BYTES = 1024 * 1024;
 const RETRY_MS_MAX = 5_000;
+const GATHER_MS = 50;
 /** A last line without newline that nobody continues for so long, in a file that another has followed, is complete. */
 const ABANDONED_LINE_MS = 10_000;
 
@@ -83,7 +84,8 @@ export class Agent {
       try {
         const isIdle = !(await this.#pass());
         waitMs = 100;
-        if (isIdle) await this.#pause(this.#options.pollMs);
+        // Lines of a moment go out together: a transaction costs the log much the same for one line as for a thousand.
+        await this.#pause(isIdle ? this.#options.pollMs : Math.min(GATHER_MS, this.#options.pollMs));
       } catch (thrown) {
         const error = QuarryError.from(thrown);
         if (error.reaction !== 'retry') throw error;

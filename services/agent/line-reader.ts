@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 
 export interface LineChunk {
   /** Complete lines, without their newline; slices of one buffer. Empty lines are left out. */
@@ -29,8 +29,10 @@ export function readLines(
   from: ReadFrom,
   { chunkBytes, lineBytesMax }: { chunkBytes: number; lineBytesMax: number },
 ): LineChunk {
-  const buffer = Buffer.allocUnsafe(chunkBytes);
-  const chunk = buffer.subarray(0, readSync(fd, buffer, 0, chunkBytes, from.offsetBytes));
+  // No larger than what is there: a file is read many times a second, and large buffers bring the collector each time.
+  const leftBytes = Math.max(0, fstatSync(fd).size - from.offsetBytes);
+  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, leftBytes));
+  const chunk = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, from.offsetBytes));
   let start = 0;
   if (from.skipping) {
     const end = chunk.indexOf(NEWLINE);
