@@ -6,6 +6,7 @@ import { verifyChecksums } from '../../common/transfer/chunk-checksums.ts';
 import type { BlockName, TransferTarget } from '../../common/transfer/operation.ts';
 import type { BlockStore, Replica } from '../store/block-store.ts';
 import { readAhead } from './read-ahead.ts';
+import type { SendPace } from './send-pace.ts';
 
 export interface CopyRequest {
   /** The stamp must be the replica's. For a replica still being written, the copy has `lengthBytes` of it. */
@@ -13,8 +14,8 @@ export interface CopyRequest {
   readonly targets: readonly TransferTarget[];
   readonly clientName: string;
   readonly poolId: string;
-  /** 0 for no bound. */
-  readonly bytesPerSecond: number;
+  /** Undefined for no bound. */
+  readonly pace: SendPace | undefined;
   readonly config: Config;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,14 +51,9 @@ export async function copyBlock(
     signal: request.signal,
   });
   try {
-    const startMs = seams.clock.monoMs();
-    let sentBytes = 0;
     for await (const data of verifiedBytes(store, replica.blockId, lengthBytes)) {
       await writer.write(data);
-      sentBytes += data.length;
-      const dueMs = request.bytesPerSecond === 0 ? 0 : (sentBytes / request.bytesPerSecond) * 1000;
-      const aheadMs = dueMs - (seams.clock.monoMs() - startMs);
-      if (aheadMs > 1) await seams.clock.sleep(aheadMs, request.signal);
+      await request.pace?.sent(data.length, request.signal);
     }
     await writer.finish();
   } catch (thrown) {

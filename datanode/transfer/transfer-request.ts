@@ -24,7 +24,7 @@ export async function answerTransfer(
       clientName: op.header.clientName,
       poolId: context.poolId(),
       // A writer is waiting.
-      bytesPerSecond: 0,
+      pace: undefined,
       config: context.config,
       signal: cancelled.signal,
     });

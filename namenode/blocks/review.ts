@@ -3,8 +3,8 @@ import { labelOf } from '../nodes/datanode-table.ts';
 import { CORRUPT, INVALIDATED, isGood, type Replica, VERIFIED } from './block-map.ts';
 import { levelOf } from './replication-queue.ts';
 
-/** A replica that is being written on a committed block may still be finalized; after that long it will not be. */
-const STRAGGLER_AGE_MS = 60_000;
+/** A replica that is being written on a committed block may still be finalized: its datanode is some acknowledgements behind. After that long it will not be, and is in the way of a copy. */
+const STRAGGLER_AGE_MS = 10_000;
 
 /**
  * Looks at one block and decides what it needs: a place in the replication queue, or the deletion of replicas that are too

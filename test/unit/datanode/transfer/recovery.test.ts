@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBlockWriter } from '../../../../common/transfer/block-writer.ts';
 import { transferBlock } from '../../../../common/transfer/block-transfer.ts';
 import { blockPoolId } from '../../../../common/transfer/protocol.ts';
+import { SendPace } from '../../../../datanode/transfer/send-pace.ts';
 import { copyBlock } from '../../../../datanode/transfer/block-copier.ts';
 import { someBytes, STAMP, type TestNode, TransferCluster } from './transfer-cluster.ts';
 
@@ -167,7 +168,7 @@ describe('a block that is opened again', () => {
       targets: targetsOf(nodes),
       clientName: 'copy',
       poolId: blockPoolId('c1'),
-      bytesPerSecond: 0,
+      pace: undefined,
       config: cluster.config,
     });
 
@@ -199,7 +200,10 @@ describe('a block that is opened again', () => {
       await cluster.put(7, Buffer.from(DATA), { targets: targetsOf([dn1]) });
       dn1.store.readChunkBytes = 64 * 1024;
       const startMs = performance.now();
-      await copyBlock(cluster, dn1.store, { ...request([dn2]), bytesPerSecond: 1_000_000 });
+      await copyBlock(cluster, dn1.store, {
+        ...request([dn2]),
+        pace: new SendPace(cluster.clock, 1_000_000),
+      });
       expect(performance.now() - startMs).toBeGreaterThan(450);
     });
 
