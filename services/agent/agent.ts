@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../common/log.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Log, RecordInput, TransactionalProducer } from '../../log/log.ts';
+import { pause } from '../pause.ts';
 import { deadLetter, type EventFields, toRecord } from './event-parser.ts';
 import { newIdentity, readHead, startsAs } from './file-identity.ts';
 import { type FileOffset, FileOffsets } from './offset-table.ts';
@@ -85,7 +85,10 @@ export class Agent {
         const isIdle = !(await this.#pass());
         waitMs = 100;
         // Lines of a moment go out together: a transaction costs the log much the same for one line as for a thousand.
-        await this.#pause(isIdle ? this.#options.pollMs : Math.min(GATHER_MS, this.#options.pollMs));
+        await pause(
+          isIdle ? this.#options.pollMs : Math.min(GATHER_MS, this.#options.pollMs),
+          this.#stopped.signal,
+        );
       } catch (thrown) {
         const error = QuarryError.from(thrown);
         if (error.reaction !== 'retry') throw error;
@@ -93,7 +96,7 @@ export class Agent {
         this.#logger.warn({ err: error }, 'agent.log-unavailable');
         this.#status = { ...this.#status, problem: error.message };
         await this.#close();
-        await this.#pause(waitMs);
+        await pause(waitMs, this.#stopped.signal);
         waitMs = Math.min(waitMs * 2, RETRY_MS_MAX);
       }
     }
@@ -225,12 +228,6 @@ export class Agent {
       // The next producer of this name fences it in any case.
       this.#logger.warn({ err: QuarryError.from(thrown) }, 'agent.producer-not-closed');
     }
-  }
-
-  async #pause(waitMs: number): Promise<void> {
-    await sleep(waitMs, undefined, { signal: this.#stopped.signal }).catch((thrown: unknown) => {
-      if (!this.#stopped.signal.aborted) throw thrown;
-    });
   }
 }
 

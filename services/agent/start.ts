@@ -3,6 +3,7 @@ import { json, notFound, serveHttp } from '../../common/http-door.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { StartRole } from '../../common/role.ts';
 import { openLog } from '../../log/open-log.ts';
+import { required } from '../told.ts';
 import { Agent, type AgentOptions } from './agent.ts';
 
 const MiB = 1024 * 1024;
@@ -14,7 +15,7 @@ const MiB = 1024 * 1024;
  */
 export const start: StartRole = async (options, config, seams) => {
   const told = options.service ?? {};
-  const log = await openLog(required(told, 'log'), {
+  const log = await openLog(required('the agent', told, 'log'), {
     clientId: `quarry-agent-${told['name'] ?? hostname()}`,
   });
   const agentOptions = readOptions(told);
@@ -39,24 +40,17 @@ export const start: StartRole = async (options, config, seams) => {
 };
 
 function readOptions(told: Readonly<Record<string, string>>): AgentOptions {
-  const topic = required(told, 'topic');
+  const topic = required('the agent', told, 'topic');
   return {
     topic,
     deadLetterTopic: told['deadLetterTopic'] ?? `${topic}-dead`,
     offsetsTopic: told['offsetsTopic'] ?? `${topic}-agent-offsets`,
     name: told['name'] ?? hostname(),
-    globs: required(told, 'globs').split('\n'),
+    globs: required('the agent', told, 'globs').split('\n'),
     keyField: told['keyField'] ?? 'product',
     timeField: told['timeField'] ?? 'msec',
     partitions: Number(told['partitions'] ?? 3),
     pollMs: Number(told['pollMs'] ?? 200),
     lineBytesMax: Number(told['lineBytesMax'] ?? MiB / 4),
   };
-}
-
-function required(told: Readonly<Record<string, string>>, key: string): string {
-  const value = told[key];
-  if (value === undefined || value === '')
-    throw new QuarryError('INVALID_ARGUMENT', `the agent needs ${key}`);
-  return value;
 }

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Application, ApplicationStore } from '../../client/applications/application-store.ts';
 import type { FileSystem } from '../../client/fs/file-system.ts';
 import type { Logger } from '../../common/log.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import { pause } from '../pause.ts';
 import { ApplicationProcess } from './application-process.ts';
 
 const SCAN_MS = 500;
@@ -46,9 +46,7 @@ export class ApplicationSupervisor {
         // The file system is away for a while; what runs goes on.
         this.#logger.warn({ err: QuarryError.from(thrown) }, 'applications.scan-failed');
       }
-      await sleep(SCAN_MS, undefined, { signal }).catch((thrown: unknown) => {
-        if (!signal.aborted) throw thrown;
-      });
+      await pause(SCAN_MS, signal);
     }
   }
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { QuarryError } from '../../common/quarry-error.ts';
+import { required } from '../told.ts';
 
 export interface LandingColumn {
   readonly name: string;
@@ -44,11 +45,11 @@ const OWN_COLUMNS = ['event_time', 'late', 'log_partition', 'log_offset'];
 /** From the `service` keys of the same names; `columns` as `product STRING, status INT`. Errors: INVALID_ARGUMENT. */
 export function readLandingOptions(told: Readonly<Record<string, string>>): LandingOptions {
   return {
-    log: required(told, 'log'),
-    topic: required(told, 'topic'),
-    directory: required(told, 'directory').replace(/\/+$/, ''),
+    log: required('landing', told, 'log'),
+    topic: required('landing', told, 'topic'),
+    directory: required('landing', told, 'directory').replace(/\/+$/, ''),
     timeField: told['timeField'] ?? 'msec',
-    columns: readColumns(required(told, 'columns')),
+    columns: readColumns(required('landing', told, 'columns')),
     delayMs: wholeNumber(told, 'delayMs', 600_000),
     flushRows: wholeNumber(told, 'flushRows', 100_000),
     flushBytes: wholeNumber(told, 'flushBytes', 32 * MiB),
@@ -74,12 +75,6 @@ function readColumns(text: string): LandingColumn[] {
     }
     return { name, kernelType };
   });
-}
-
-function required(told: Readonly<Record<string, string>>, key: string): string {
-  const value = told[key];
-  if (value === undefined || value === '') throw new QuarryError('INVALID_ARGUMENT', `landing needs ${key}`);
-  return value;
 }
 
 function wholeNumber(told: Readonly<Record<string, string>>, key: string, otherwise: number): number {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileSystem } from '../../client/fs/file-system.ts';
 import type { Logger } from '../../common/log.ts';
 import { type ErrorCode } from '../../common/error-codes.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { LogSource } from '../../log/log.ts';
+import { pause } from '../pause.ts';
 import { closedDays } from './closed-days.ts';
 import type { LandingOptions } from './landing-options.ts';
 import { type LandedTo, LandingState } from './landing-state.ts';
@@ -75,7 +75,7 @@ export class Landing {
           if (error.reaction !== 'retry' && !PASSING.includes(error.code)) throw error;
           this.#problem = error.message;
           this.#logger.warn({ err: error }, 'landing.interrupted');
-          await this.#pause(waitMs);
+          await pause(waitMs, this.#stopped.signal);
         }
       }
     } finally {
@@ -109,9 +109,7 @@ export class Landing {
 
   async #tick(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await sleep(TICK_MS, undefined, { signal }).catch((thrown: unknown) => {
-        if (!signal.aborted) throw thrown;
-      });
+      await pause(TICK_MS, signal);
       if (signal.aborted) return;
       const isEnd = await this.#isEndOfInput();
       await Promise.all(this.#partitions.map((partition) => partition.flush(isEnd)));
@@ -158,11 +156,5 @@ export class Landing {
 
   #temporary(): string {
     return `${this.#options.directory}/_temporary/${this.#options.name}-${randomUUID()}`;
-  }
-
-  async #pause(waitMs: number): Promise<void> {
-    await sleep(waitMs, undefined, { signal: this.#stopped.signal }).catch((thrown: unknown) => {
-      if (!this.#stopped.signal.aborted) throw thrown;
-    });
   }
 }
