@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection as CoreConnection, FieldPacket } from 'mysql2';
 import type { Pool } from 'mysql2/promise';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { rowObjects } from '../row-objects.ts';
 import type {
   TableColumn,
   TableRows,
@@ -63,13 +64,7 @@ export class MysqlTables implements TableStore {
   }
 
   async query(sql: string, parameters: readonly TableValue[] = []): Promise<Record<string, TableValue>[]> {
-    const { columns, batches } = await this.read(sql, parameters);
-    const found: Record<string, TableValue>[] = [];
-    for await (const batch of batches) {
-      for (const row of batch)
-        found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
-    }
-    return found;
+    return rowObjects(await this.read(sql, parameters));
   }
 
   async read(sql: string, parameters: readonly TableValue[] = []): Promise<TableRows> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import { rowObjects } from '../row-objects.ts';
 import type {
   TableColumn,
   TableRows,
@@ -63,13 +64,7 @@ export class QuarryTables implements TableStore {
   }
 
   async query(sql: string, parameters: readonly TableValue[] = []): Promise<Record<string, TableValue>[]> {
-    const { columns, batches } = await this.read(sql, parameters);
-    const found: Record<string, TableValue>[] = [];
-    for await (const batch of batches) {
-      for (const row of batch)
-        found.push(Object.fromEntries(columns.map(({ name }, at) => [name, row[at]!])));
-    }
-    return found;
+    return rowObjects(await this.read(sql, parameters));
   }
 
   async read(sql: string, parameters: readonly TableValue[] = []): Promise<TableRows> {
