@@ -70,19 +70,20 @@ export class BlockPipeline {
     await this.#untilDone((writer) => writer.flush(options));
   }
 
-  /** Resolves when every replica is finalized and durable. */
-  async finish(): Promise<void> {
+  /** Resolves when every replica is finalized and durable, to how many these are. */
+  async finish(): Promise<number> {
     for (;;) {
       const failures = await this.#streams.each((writer) => writer.finish());
-      if (failures.length === 0) return;
+      if (failures.length === 0) break;
       this.#noteAcked();
       // All bytes are stored everywhere: the survivors only have to close under the new stamp.
       if (this.#ackedBytes === this.lengthBytes) {
         await this.#recover(failures, 'close-recovery');
-        return;
+        break;
       }
       await this.#recover(failures, 'streaming-recovery');
     }
+    return this.#streams.nodeIds.length;
   }
 
   abort(): void {

@@ -7,7 +7,7 @@ import { openBlock } from './open-block.ts';
 
 export interface ClosedFile {
   readonly lengthBytes: number;
-  /** The least over the file's blocks: copies that are verified and fsynced. */
+  /** The least over the file's blocks: copies that are verified and fsynced, by what their datanodes or the namenode said. */
   readonly durableReplicas: number;
 }
 
@@ -33,6 +33,8 @@ export class FileWriter {
   #pendingLength = 0;
   #pipeline: BlockPipeline | undefined;
   #previous: Block | undefined;
+  /** The least over the finished blocks: a datanode syncs before it acknowledges a block's last packet. */
+  #durableReplicas = Number.POSITIVE_INFINITY;
   #lengthBytes = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #failure: QuarryError | undefined;
@@ -173,7 +175,7 @@ export class FileWriter {
   async #finishBlock(): Promise<void> {
     await this.#sendPending();
     if (this.#pipeline === undefined) return;
-    await this.#pipeline.finish();
+    this.#durableReplicas = Math.min(this.#durableReplicas, await this.#pipeline.finish());
     this.#previous = this.#pipeline.block;
     this.#pipeline = undefined;
   }
@@ -201,7 +203,7 @@ export class FileWriter {
     const attemptTimeoutMs = config['namenode.completeWaitMs'] + 2_000;
     for (;;) {
       const reply = await namenode.call('Complete', request, { attemptTimeoutMs });
-      if (reply.complete) return { lengthBytes: this.#lengthBytes, durableReplicas: reply.durableReplicas };
+      if (reply.complete) return { lengthBytes: this.#lengthBytes, durableReplicas: this.#durable(reply) };
       if (seams.clock.monoMs() >= deadlineMs) {
         throw new QuarryError(
           'NOT_ENOUGH_DATANODES',
@@ -211,6 +213,11 @@ export class FileWriter {
       }
       await seams.clock.sleep(100);
     }
+  }
+
+  /** The namenode answers as soon as enough datanodes have reported: those that report last may be missing in its count. */
+  #durable({ durableReplicas }: { durableReplicas: number }): number {
+    return this.#previous === undefined ? durableReplicas : Math.max(durableReplicas, this.#durableReplicas);
   }
 
   get #file(): { path: string; inodeId: number } {

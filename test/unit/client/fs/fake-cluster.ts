@@ -80,6 +80,8 @@ export class FakeCluster implements BlockClient {
   readonly calls: { name: string; request: Record<string, unknown> }[] = [];
   /** Called before a call is executed; what it throws is the answer. */
   beforeCall: (name: string, attempt: number) => void = () => undefined;
+  /** Durable replicas that the namenode has heard of when a file is completed: the others' reports are on their way. */
+  heardDurable = 3;
   readonly badBlocks: string[] = [];
   /** Bytes that a reader of a block gets at once. */
   pieceBytes = 100;
@@ -243,7 +245,7 @@ export class FakeCluster implements BlockClient {
       file.complete = true;
       return {
         complete: true,
-        durableReplicas: Math.min(3, ...file.blocks.map(({ nodes }) => nodes.length)),
+        durableReplicas: Math.min(this.heardDurable, ...file.blocks.map(({ nodes }) => nodes.length)),
       };
     },
     Fsync: () => ({ value: true }),

@@ -17,6 +17,15 @@ describe('FileWriter', () => {
     expect(cluster.content('/a').equals(content)).toBe(true);
   });
 
+  it('counts replicas that acknowledged as durable before the namenode has heard of them', async () => {
+    const cluster = new FakeCluster();
+    cluster.heardDurable = 2;
+    const fs = await cluster.connect();
+    expect(await fs.writeFile('/whole', randomBytes(9_000))).toMatchObject({ durableReplicas: 3 });
+    cluster.datanode('dn2').failsAtBytes = 500;
+    expect(await fs.writeFile('/one-lost', randomBytes(9_000))).toMatchObject({ durableReplicas: 2 });
+  });
+
   it('does the calls in order when the caller does not wait', async () => {
     const cluster = new FakeCluster();
     const fs = await cluster.connect();
