@@ -43,6 +43,19 @@ export interface TaskCounters {
   readonly readNodes: Set<string>;
 }
 
+export function newCounters(): TaskCounters {
+  return {
+    localBytes: 0,
+    remoteBytes: 0,
+    cachedBytes: 0,
+    shuffleReadBytes: 0,
+    shuffleWriteBytes: 0,
+    rowsRead: 0,
+    rowsWritten: 0,
+    readNodes: new Set(),
+  };
+}
+
 export interface TaskOutcome {
   /** Set when the task wrote a shuffle output. */
   readonly mapOutput?: MapOutputInput;

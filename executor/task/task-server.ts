@@ -5,7 +5,7 @@ import type { RpcServer } from '../../common/seams/rpc.ts';
 import type { RunTaskRequest } from '../../proto/gen/quarry/RunTaskRequest.ts';
 import type { TaskEventInput } from '../../proto/gen/quarry/TaskEvent.ts';
 import type { TaskMetricsInput } from '../../proto/gen/quarry/TaskMetrics.ts';
-import type { ExecutorEnvironment, TaskCounters, TaskRunner } from './task-runner.ts';
+import { type ExecutorEnvironment, newCounters, type TaskCounters, type TaskRunner } from './task-runner.ts';
 
 const PROGRESS_INTERVAL_MS = 500;
 
@@ -134,19 +134,6 @@ class EventQueue {
       }
     }
   }
-}
-
-function newCounters(): TaskCounters {
-  return {
-    localBytes: 0,
-    remoteBytes: 0,
-    cachedBytes: 0,
-    shuffleReadBytes: 0,
-    shuffleWriteBytes: 0,
-    rowsRead: 0,
-    rowsWritten: 0,
-    readNodes: new Set(),
-  };
 }
 
 function toMetrics(counters: TaskCounters): TaskMetricsInput {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,22 +23,24 @@ async function startViewsProcess() {
     unixSocket: '',
   };
   const main = join(packageRoot, 'dist/services/views/main.js');
-  const service = new ChildService(process.execPath, [main, JSON.stringify(options)], 'npm run build');
-  const start = () => service.start(() => listens(port));
-  const kill = () => service.end('SIGKILL');
+  const service = new ChildService({
+    command: process.execPath,
+    args: [main, JSON.stringify(options)],
+    install: 'npm run build',
+    isReady: () => listens(port),
+    directory,
+  });
+  const start = () => service.start();
   await start();
   return {
     address: `127.0.0.1:${port}`,
     start,
-    kill,
+    kill: () => service.kill(),
     restart: async () => {
-      await kill();
+      await service.kill();
       await start();
     },
-    dispose: async () => {
-      await kill();
-      await rm(directory, { recursive: true, force: true });
-    },
+    dispose: () => service.stop(),
   };
 }
 

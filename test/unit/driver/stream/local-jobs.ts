@@ -13,6 +13,7 @@ import { ScanReader } from '../../../../executor/scan/scan-reader.ts';
 import { DiskShuffleStore } from '../../../../executor/shuffle/disk-shuffle-store.ts';
 import { ShuffleClient } from '../../../../executor/shuffle/shuffle-client.ts';
 import { SqlTaskRunner } from '../../../../executor/task/sql-task-runner.ts';
+import { newCounters } from '../../../../executor/task/task-runner.ts';
 import type { RunTaskRequest } from '../../../../proto/gen/quarry/RunTaskRequest.ts';
 import type { MemoryFileSystem } from './memory-file-system.ts';
 
@@ -80,16 +81,7 @@ export class LocalJobs implements JobRunner {
         const outcome = await this.#runner.run({
           request: requestOf(job, stage.spec.id, task.spec),
           signal: new AbortController().signal,
-          metrics: {
-            localBytes: 0,
-            remoteBytes: 0,
-            cachedBytes: 0,
-            shuffleReadBytes: 0,
-            shuffleWriteBytes: 0,
-            rowsRead: 0,
-            rowsWritten: 0,
-            readNodes: new Set(),
-          },
+          metrics: newCounters(),
           emit: async (data, rowCount) => void batches.push({ partition, data: Buffer.from(data), rowCount }),
         });
         // As the wire makes of it.

@@ -6,7 +6,7 @@ import { QuarryError } from '../../../../common/quarry-error.ts';
 import { BlockCache, type RangeSource } from '../../../../executor/cache/block-cache.ts';
 import { KernelPool } from '../../../../executor/kernel/kernel-pool.ts';
 import { ScanReader } from '../../../../executor/scan/scan-reader.ts';
-import type { TaskCounters } from '../../../../executor/task/task-runner.ts';
+import { newCounters } from '../../../../executor/task/task-runner.ts';
 import type { ScanSource } from '../../../../proto/gen/quarry/ScanSource.ts';
 
 const COLUMNS = [
@@ -94,19 +94,6 @@ function scan(file: number, columns: typeof COLUMNS, rowGroups: number[] = []): 
   };
 }
 
-function counters(): TaskCounters {
-  return {
-    localBytes: 0,
-    remoteBytes: 0,
-    cachedBytes: 0,
-    shuffleReadBytes: 0,
-    shuffleWriteBytes: 0,
-    rowsRead: 0,
-    rowsWritten: 0,
-    readNodes: new Set(),
-  };
-}
-
 /** A digest of the columns' values. */
 const digest = (columns: typeof COLUMNS, from: string) =>
   `SELECT count(*), ${columns.map(({ name }) => `sum(hash(${name})::HUGEINT)::VARCHAR`).join(', ')} FROM ${from}`;
@@ -130,7 +117,7 @@ describe('BlockCache', () => {
       }
     }
     const check = async (want: (typeof wanted)[number]) => {
-      const opened = await reader.open(scan(want.file, want.columns, want.rowGroups), counters(), signal);
+      const opened = await reader.open(scan(want.file, want.columns, want.rowGroups), newCounters(), signal);
       try {
         expect(await sql(digest(want.columns, opened.sql)), JSON.stringify(want)).toEqual(
           await original(want.file, want.columns, want.rowGroups),
@@ -147,11 +134,11 @@ describe('BlockCache', () => {
 
   it('fetches a range once, however many tasks want it, and tells where its bytes came from', async () => {
     const { cache, reader, source } = await setup(10_000_000);
-    const all = [counters(), counters(), counters()];
+    const all = [newCounters(), newCounters(), newCounters()];
     const opened = await Promise.all(all.map((each) => reader.open(scan(0, COLUMNS), each, signal)));
     expect(new Set(source.reads).size).toBe(source.reads.length);
     const before = source.bytes;
-    const again = counters();
+    const again = newCounters();
     opened.push(await reader.open(scan(0, COLUMNS.slice(0, 1)), again, signal));
     expect(source.bytes).toBe(before);
     expect(again.cachedBytes).toBe(again.localBytes + again.remoteBytes);
@@ -163,11 +150,11 @@ describe('BlockCache', () => {
 
   it('keeps nothing of a fetch that failed', async () => {
     const { cache, reader, source } = await setup(10_000_000);
-    const warm = await reader.open(scan(1, COLUMNS.slice(0, 1)), counters(), signal);
+    const warm = await reader.open(scan(1, COLUMNS.slice(0, 1)), newCounters(), signal);
     warm.close();
     source.failures = 1;
-    await expect(reader.open(scan(1, COLUMNS), counters(), signal)).rejects.toThrow('no replica answers');
-    const opened = await reader.open(scan(1, COLUMNS), counters(), signal);
+    await expect(reader.open(scan(1, COLUMNS), newCounters(), signal)).rejects.toThrow('no replica answers');
+    const opened = await reader.open(scan(1, COLUMNS), newCounters(), signal);
     expect(await sql(digest(COLUMNS, opened.sql))).toEqual(await original(1, COLUMNS, []));
     opened.close();
     await cache.close();
@@ -178,7 +165,7 @@ describe('BlockCache', () => {
     const broken = scan(0, COLUMNS);
     broken.splits[0]!.lengthBytes -= 3;
     broken.splits[0]!.generation = 2;
-    await expect(reader.open(broken, counters(), signal)).rejects.toMatchObject({
+    await expect(reader.open(broken, newCounters(), signal)).rejects.toMatchObject({
       code: 'BAD_DATA',
       message: expect.stringContaining('original-0.parquet'),
     });
@@ -200,7 +187,7 @@ describe('BlockCache', () => {
       lengthBytes: size,
       rowGroups: [],
     });
-    const opened = await reader.open(both, counters(), signal);
+    const opened = await reader.open(both, newCounters(), signal);
     expect(
       await sql(
         `SELECT a, extra, filename LIKE '%other.parquet' FROM ${opened.sql} WHERE a = 7 ORDER BY extra NULLS FIRST`,

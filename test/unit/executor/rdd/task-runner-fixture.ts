@@ -11,7 +11,7 @@ import { decodeValue } from '../../../../common/rdd/value-codec.ts';
 import { RddTaskRunner } from '../../../../executor/rdd/rdd-task-runner.ts';
 import { DiskShuffleStore } from '../../../../executor/shuffle/disk-shuffle-store.ts';
 import { ShuffleClient } from '../../../../executor/shuffle/shuffle-client.ts';
-import type { TaskContext, TaskOutcome } from '../../../../executor/task/task-runner.ts';
+import { newCounters, type TaskContext, type TaskOutcome } from '../../../../executor/task/task-runner.ts';
 import type { MapOutputInput } from '../../../../proto/gen/quarry/MapOutput.ts';
 import type { ShuffleInput } from '../../../../proto/gen/quarry/ShuffleInput.ts';
 
@@ -71,16 +71,7 @@ export class TaskRunnerFixture {
     options: { partition?: number; attempt?: number; shuffles?: ShuffleInput[]; signal?: AbortSignal } = {},
   ): Promise<RanTask> {
     const values: unknown[] = [];
-    const metrics: TaskContext['metrics'] = {
-      localBytes: 0,
-      remoteBytes: 0,
-      cachedBytes: 0,
-      shuffleReadBytes: 0,
-      shuffleWriteBytes: 0,
-      rowsRead: 0,
-      rowsWritten: 0,
-      readNodes: new Set(),
-    };
+    const metrics = newCounters();
     const outcome = await this.runner.run({
       request: {
         // A job of its own: no run overwrites another's output.

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BlockCache, RangeSource } from '../../../../executor/cache/block-cache.ts';
 import { KernelPool } from '../../../../executor/kernel/kernel-pool.ts';
 import { ScanReader } from '../../../../executor/scan/scan-reader.ts';
-import type { TaskCounters } from '../../../../executor/task/task-runner.ts';
+import { newCounters } from '../../../../executor/task/task-runner.ts';
 
 const signal = new AbortController().signal;
 let directory: string;
@@ -30,16 +30,7 @@ afterAll(async () => {
 const rows = (sql: string, timeZone: string) => kernels.use(timeZone, signal, (session) => session.rows(sql));
 
 async function scan(path: string, column: string, kernelType: string) {
-  const counters: TaskCounters = {
-    localBytes: 0,
-    remoteBytes: 0,
-    cachedBytes: 0,
-    shuffleReadBytes: 0,
-    shuffleWriteBytes: 0,
-    rowsRead: 0,
-    rowsWritten: 0,
-    readNodes: new Set(),
-  };
+  const counters = newCounters();
   const split = { path: pathToFileURL(path).href, inodeId: 0, generation: 0, lengthBytes: 0, rowGroups: [] };
   const columns = [{ name: column, kernelType }];
   return reader.open({ splits: [split], columns, fileName: false }, counters, signal);
