@@ -1,6 +1,6 @@
 import type { Logger } from '../../common/log.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import type { Log, RecordInput, TransactionalProducer } from '../../log/log.ts';
+import type { Log, RecordInput, TopicSpec, TransactionalProducer } from '../../log/log.ts';
 import { pause } from '../pause.ts';
 import { deadLetter, type EventFields, toRecord } from './event-parser.ts';
 import { newIdentity, readHead, startsAs } from './file-identity.ts';
@@ -134,9 +134,9 @@ export class Agent {
   /** The producer first: it ends what an earlier agent had begun, so that what is read then is final. */
   async #resume(): Promise<Committed> {
     const { name, topic, deadLetterTopic, offsetsTopic, partitions } = this.#options;
-    await this.#log.sink.createTopic(topic, { partitions });
-    await this.#log.sink.createTopic(deadLetterTopic, { partitions: 1 });
-    await this.#log.sink.createTopic(offsetsTopic, { partitions: 1, compacted: true });
+    await this.#ensureTopic(topic, { partitions });
+    await this.#ensureTopic(deadLetterTopic, { partitions: 1 });
+    await this.#ensureTopic(offsetsTopic, { partitions: 1, compacted: true });
     const producer = await this.#log.sink.transactional(`quarry-agent-${name}`);
     try {
       const offsets = await FileOffsets.load(this.#log.source, offsetsTopic, name);
@@ -146,6 +146,11 @@ export class Agent {
       await producer.close();
       throw thrown;
     }
+  }
+
+  /** A topic that is there is used as it is: whoever made it, or gave it more partitions since, had a reason. */
+  async #ensureTopic(topic: string, spec: TopicSpec): Promise<void> {
+    if (!(await this.#log.source.topics()).includes(topic)) await this.#log.sink.createTopic(topic, spec);
   }
 
   #recordOf(file: WatchedFile, offsets: FileOffsets): FileOffset | undefined {

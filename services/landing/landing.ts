@@ -23,6 +23,7 @@ export const END_OF_INPUT = '_END_OF_INPUT';
 const SUCCESS = '_SUCCESS';
 const TICK_MS = 500;
 const RETRY_MS_MAX = 5_000;
+const PARTITIONS_MS = 5_000;
 /** Nobody has written to the topic yet; the position is to be read again; datanodes come back. */
 const PASSING: readonly ErrorCode[] = ['TOPIC_NOT_FOUND', 'FENCED', 'PIPELINE_FAILED', 'BLOCK_UNAVAILABLE'];
 
@@ -83,7 +84,7 @@ export class Landing {
     }
   }
 
-  /** From the committed positions until something fails or the landing stops. */
+  /** From the committed positions until something fails, the topic gets more partitions, or the landing stops. */
   async #land(stage: ParquetStage): Promise<void> {
     const state = new LandingState(this.#fs, this.#options.directory, this.#options.topic);
     await this.#sweep();
@@ -100,10 +101,18 @@ export class Landing {
     const signal = AbortSignal.any([attempt.signal, this.#stopped.signal]);
     const tasks = [...partitions.map((partition) => partition.run(signal)), this.#tick(signal)];
     try {
-      await Promise.all(tasks);
+      await Promise.race([Promise.all(tasks), this.#morePartitions(partitions.length, signal)]);
     } finally {
       attempt.abort();
       await Promise.allSettled(tasks);
+    }
+  }
+
+  async #morePartitions(than: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await pause(PARTITIONS_MS, signal);
+      if (signal.aborted) return;
+      if ((await this.#source.partitionCount(this.#options.topic)) > than) return;
     }
   }
 

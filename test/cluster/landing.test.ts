@@ -68,11 +68,11 @@ describe('the raw landing', () => {
     });
   }
 
-  function landing(name: string, withFs: FileSystem): Landing {
+  function landing(name: string, withFs: FileSystem, topic = 'clicks'): Landing {
     const told = {
       log: 'quarry-log://x',
-      topic: 'clicks',
-      directory: DIRECTORY,
+      topic,
+      directory: `/data/raw/${topic}`,
       columns: 'product STRING',
       name,
     };
@@ -112,5 +112,27 @@ describe('the raw landing', () => {
     const names = (await fs.glob(`${DIRECTORY}/2026/11/20/*.parquet`)).map(({ path }) => path);
     expect(names.every((name) => /\/clicks\+0\+\d{10}\+\d{10}\.parquet$/.test(name))).toBe(true);
     expect(names.length).toBeGreaterThan(5);
+  });
+
+  it('lands a partition that the topic is given later', async () => {
+    const growing = landing('c', fs, 'growing');
+    log.addPartitions('growing', 1);
+    const value = Buffer.from(JSON.stringify({ product: '1', msec: DAY / 1_000 }));
+    const add = (partition: number) =>
+      log.sink.append([{ topic: 'growing', partition, key: null, value, timestampMs: DAY }]);
+    const landed = (partition: number) =>
+      eventually(
+        () => fs.glob(`/data/raw/growing/2026/11/20/growing+${partition}+*.parquet`),
+        (files) => files.length > 0,
+        30_000,
+      );
+    const run = growing.run();
+    await add(0);
+    await landed(0);
+    log.addPartitions('growing', 1);
+    await add(1);
+    await landed(1);
+    growing.stop();
+    await run;
   });
 });

@@ -76,10 +76,24 @@ describe('the log agent', () => {
     await sentAll();
     write(2);
     await sentAll();
-    expect(log.topics.get(TOPIC)![1]).toMatchObject({
+    expect(log.topics.get(TOPIC)![0]![1]).toMatchObject({
       key: Buffer.from('p1'),
       timestampMs: 1_763_719_263_345,
     });
+  });
+
+  it('takes a topic as it is when it was made with other partitions', async () => {
+    log.addPartitions(TOPIC, 3);
+    const sentInAnyOrder = () =>
+      eventually(() => expect(log.values(TOPIC).toSorted()).toEqual(written.toSorted()));
+    write(4);
+    startAgent();
+    await sentInAnyOrder();
+    log.addPartitions(TOPIC, 2);
+    log.fates.push('fails');
+    write(5);
+    await sentInAnyOrder();
+    expect(log.topics.get(TOPIC)).toHaveLength(5);
   });
 
   it('waits for the newline of a last line', async () => {

@@ -9,18 +9,21 @@ import type {
   TransactionalProducer,
 } from '../../../../log/log.ts';
 
-/** A log in memory with one partition a topic, whose commits a test can make fail before or after they took effect. */
+/** A log in memory, whose commits a test can make fail before or after they took effect. */
 export class MemoryLog implements Log {
-  readonly topics = new Map<string, RecordInput[]>();
+  /** Records by partition. */
+  readonly topics = new Map<string, RecordInput[][]>();
   readonly #epochs = new Map<string, number>();
   /** Takes the next commits' fates; `lost-answer` commits and then fails. */
   readonly fates: ('fails' | 'lost-answer')[] = [];
 
   readonly sink: LogSink = {
-    createTopic: async (topic) => {
-      if (this.topics.has(topic)) return false;
-      this.topics.set(topic, []);
-      return true;
+    createTopic: async (topic, { partitions }) => {
+      const there = this.topics.get(topic)?.length;
+      if (there !== undefined && there !== partitions)
+        throw new QuarryError('INVALID_ARGUMENT', `topic ${topic} exists with ${there} partitions`);
+      if (there === undefined) this.addPartitions(topic, partitions);
+      return there === undefined;
     },
     append: async (records) => this.#append(records),
     transactional: async (id) => this.#transactional(id),
@@ -28,10 +31,11 @@ export class MemoryLog implements Log {
 
   readonly source: LogSource = {
     topics: async () => [...this.topics.keys()],
-    partitionCount: async () => 1,
-    earliest: async () => [{ partition: 0, offset: 0 }],
-    latest: async (topic) => [{ partition: 0, offset: this.#records(topic).length }],
-    offsetsAtTime: async () => [{ partition: 0, offset: 0 }],
+    partitionCount: async (topic) => this.#partitions(topic).length,
+    earliest: async (topic) => this.#partitions(topic).map((_, partition) => ({ partition, offset: 0 })),
+    latest: async (topic) =>
+      this.#partitions(topic).map((records, partition) => ({ partition, offset: records.length })),
+    offsetsAtTime: async (topic) => this.#partitions(topic).map((_, partition) => ({ partition, offset: 0 })),
     read: (range) => this.#read(range),
     follow: ({ topic, partition, from }, { signal }) => this.#follow({ topic, partition, from }, signal),
   };
@@ -39,7 +43,13 @@ export class MemoryLog implements Log {
   async close(): Promise<void> {}
 
   values(topic: string): string[] {
-    return this.#records(topic).map(({ value }) => value?.toString() ?? '');
+    return this.#partitions(topic).flatMap((records) => records.map(({ value }) => value?.toString() ?? ''));
+  }
+
+  /** Makes the topic where it is missing. */
+  addPartitions(topic: string, count: number): void {
+    const there = this.topics.get(topic) ?? [];
+    this.topics.set(topic, [...there, ...Array.from({ length: count }, () => [])]);
   }
 
   #transactional(id: string): TransactionalProducer {
@@ -57,17 +67,21 @@ export class MemoryLog implements Log {
   }
 
   #append(records: readonly RecordInput[]): void {
-    for (const record of records) this.#records(record.topic).push(record);
+    for (const record of records) {
+      const partitions = this.#partitions(record.topic);
+      const sum = record.key?.reduce((total, byte) => total + byte, 0) ?? 0;
+      partitions[record.partition ?? sum % partitions.length]!.push(record);
+    }
   }
 
-  #records(topic: string): RecordInput[] {
-    const records = this.topics.get(topic);
-    if (records === undefined) throw new QuarryError('TOPIC_NOT_FOUND', `there is no topic ${topic}`);
-    return records;
+  #partitions(topic: string): RecordInput[][] {
+    const partitions = this.topics.get(topic);
+    if (partitions === undefined) throw new QuarryError('TOPIC_NOT_FOUND', `there is no topic ${topic}`);
+    return partitions;
   }
 
   async *#read({ topic, partition, from, until }: OffsetRange): AsyncGenerator<RecordBatch> {
-    const records = this.#records(topic).slice(from, until);
+    const records = this.#partitions(topic)[partition]!.slice(from, until);
     yield {
       topic,
       partition,
@@ -84,7 +98,7 @@ export class MemoryLog implements Log {
     signal: AbortSignal,
   ): AsyncGenerator<RecordBatch> {
     for (let at = from; !signal.aborted; ) {
-      const until = Math.min(this.#records(topic).length, at + 500);
+      const until = Math.min(this.#partitions(topic)[partition]!.length, at + 500);
       if (until > at) yield* this.#read({ topic, partition, from: at, until });
       else await new Promise((resolve) => setTimeout(resolve, 20));
       at = until;
