@@ -1,6 +1,16 @@
 import type { Duplex } from 'node:stream';
 import type { ByteSource } from '../common/seams/net.ts';
 
+/** Bytes that are no frames. */
+export class FrameLengthError extends RangeError {
+  readonly lengthBytes: number;
+
+  constructor(lengthBytes: number) {
+    super(`a frame of ${lengthBytes} bytes`);
+    this.lengthBytes = lengthBytes;
+  }
+}
+
 /**
  * Cuts a byte stream into frames of a 32-bit big-endian length and that many bytes (Kafka's framing, and the embedded
  * log's). Each frame is a buffer of its own, written once: records are handed on as slices of it.
@@ -18,7 +28,7 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Copies `bytes`, so the caller may reuse them. Throws a RangeError for a length above the bound. */
+  /** Copies `bytes`, so the caller may reuse them. Throws a FrameLengthError for a length above the bound. */
   push(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
@@ -28,7 +38,7 @@ export class FrameReader {
         at += taken;
         if (this.#headBytes < 4) return;
         const length = this.#head.readInt32BE(0);
-        if (length < 0 || length > this.#lengthMax) throw new RangeError(`a frame of ${length} bytes`);
+        if (length < 0 || length > this.#lengthMax) throw new FrameLengthError(length);
         this.#headBytes = 0;
         this.#frameBytes = 0;
         this.#frame = Buffer.allocUnsafeSlow(length);

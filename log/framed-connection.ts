@@ -18,11 +18,12 @@ export class FramedConnection {
   readonly #waiting: Waiting[] = [];
   #failed: QuarryError | undefined;
 
-  private constructor(address: string, stream: Duplex) {
+  /** `explain` names failures of the stream that no other attempt will mend. */
+  constructor(address: string, stream: Duplex, explain?: (cause: Error) => QuarryError | undefined) {
     this.address = address;
     this.#stream = stream;
     const reader = new FrameReader(ANSWER_BYTES_MAX, (frame) => this.#waiting.shift()?.resolve(frame));
-    stream.on('error', (cause: Error) => this.#fail(cause.message));
+    stream.on('error', (cause: Error) => this.#end(explain?.(cause) ?? this.#unreachable(cause.message)));
     stream.on('close', () => this.#fail('the connection was closed'));
     stream.on('end', () => stream.destroy());
     readFrames(stream, reader);
@@ -64,7 +65,11 @@ export class FramedConnection {
   }
 
   #fail(reason: string): void {
-    this.#end(new QuarryError('PEER_UNREACHABLE', `${this.address}: ${reason}`));
+    this.#end(this.#unreachable(reason));
+  }
+
+  #unreachable(reason: string): QuarryError {
+    return new QuarryError('PEER_UNREACHABLE', `${this.address}: ${reason}`);
   }
 
   #end(error: QuarryError): void {

@@ -13,12 +13,26 @@ export interface RecordBatch {
   readonly topic: string;
   readonly partition: number;
   readonly offsets: readonly number[];
-  /** Milliseconds since 1970, as the producer set them. */
+  /** Milliseconds since 1970, as the producer set them, or the broker where the topic says `LogAppendTime`. */
   readonly timestampsMs: readonly number[];
   readonly keys: readonly (Buffer | null)[];
   readonly values: readonly (Buffer | null)[];
+  /** When the read asked for them; a record without any has none in its list. */
+  readonly headers?: readonly (readonly RecordHeader[])[];
   /** Where the next read goes on: past the last record and past every gap that follows it and is known. A batch may have no records: only a gap was passed. */
   readonly nextOffset: number;
+}
+
+/** A name and bytes beside a record's value; a name may come more than once. */
+export interface RecordHeader {
+  readonly key: string;
+  readonly value: Buffer | null;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  /** Headers are decoded for who asks. The embedded log keeps none. */
+  readonly headers?: boolean;
 }
 
 export interface OffsetRange {
@@ -53,11 +67,11 @@ export interface LogSource {
    * Every record of the range, in order, then ends. Batches are bounded in bytes; the reader's pace is the pace.
    * Errors: TOPIC_NOT_FOUND, OFFSET_OUT_OF_RANGE when records of the range are no longer kept, LOG_UNAVAILABLE, INTERRUPTED.
    */
-  read(range: OffsetRange, options?: { readonly signal?: AbortSignal }): AsyncIterable<RecordBatch>;
+  read(range: OffsetRange, options?: ReadOptions): AsyncIterable<RecordBatch>;
   /** As `read` without an end: waits for more at the end of the partition, until the signal aborts (then it ends without an error). */
   follow(
     start: { readonly topic: string; readonly partition: number; readonly from: number },
-    options: { readonly signal: AbortSignal },
+    options: ReadOptions & { readonly signal: AbortSignal },
   ): AsyncIterable<RecordBatch>;
 }
 
@@ -69,6 +83,8 @@ export interface RecordInput {
   /** Null: a tombstone of a compacted topic. */
   readonly value: Buffer | null;
   readonly timestampMs: number;
+  /** Kafka only: the embedded log refuses them (UNSUPPORTED). */
+  readonly headers?: readonly RecordHeader[];
 }
 
 export interface TopicSpec {

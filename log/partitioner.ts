@@ -9,9 +9,13 @@ export interface PartitionRecords {
   readonly records: RecordInput[];
 }
 
-/** Bytes of a record's key and value. */
+/** Bytes of a record's key, value and headers. */
 export function recordBytes(record: RecordInput): number {
-  return (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  for (const { key, value } of record.headers ?? []) {
+    bytes += Buffer.byteLength(key) + (value?.length ?? 0) + HEADER_OVERHEAD_BYTES;
+  }
+  return bytes;
 }
 
 let spread = 0;
@@ -87,6 +91,8 @@ export function runs(records: readonly RecordInput[], bytesMax: number): RecordI
 
 /** More than either format adds to a record. */
 const RECORD_OVERHEAD_BYTES = 24;
+/** Two lengths. */
+const HEADER_OVERHEAD_BYTES = 6;
 
 const TOPIC_NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
 

@@ -8,6 +8,8 @@ export interface PartitionFetch<Answer> {
   fetch(offset: number): Promise<Answer>;
   /** The answer's records in [from, until); `nextOffset` = `from` when there was nothing. */
   decode(answer: Answer, from: number, until: number): Promise<RecordBatch>;
+  /** True when an answer without records does not say that the partition ends: a quota held them back. */
+  isHeldBack?(answer: Answer): boolean;
   /** After a failure: the next fetch starts from scratch. */
   reset(): void;
   /** Ends a fetch that is under way with an error. */
@@ -35,9 +37,11 @@ export class RangeReader<Answer> {
   async *batches(): AsyncGenerator<RecordBatch> {
     const { from, until } = this.#range;
     for (let position = from; position < until; ) {
-      const batch = await this.#source.decode(await this.#fetch(position), position, until);
+      const answer = await this.#fetch(position);
+      const batch = await this.#source.decode(answer, position, until);
       if (this.#retries.signal?.aborted) throw interrupted();
-      this.#checkEnd(batch.nextOffset > position, position);
+      const isHeldBack = this.#source.isHeldBack?.(answer) === true;
+      this.#checkEnd(batch.nextOffset > position || isHeldBack, position);
       if (batch.nextOffset === position) continue;
       position = batch.nextOffset;
       if (position < until) void this.#ask(position);

@@ -9,11 +9,14 @@ const root = join(import.meta.dirname, '..');
 
 /** Packages that find files of their own beside them: native code, threads, WebAssembly. */
 const EXTERNAL = [
+  '@bokuweb/zstd-wasm',
   '@duckdb/node-bindings',
   '@node-rs/crc32',
   '@polyglot-sql/sdk',
   'classic-level/binding.js',
+  'lz4-napi',
   'piscina',
+  'snappy',
   'tsx',
 ];
 

@@ -1,5 +1,6 @@
 import { crc32c } from '../../common/checksum.ts';
-import type { RecordInput } from '../log.ts';
+import type { RecordHeader, RecordInput } from '../log.ts';
+import { type Compression, COMPRESSIONS, compress } from './compression.ts';
 
 export interface BatchOrigin {
   readonly producerId: number;
@@ -7,6 +8,8 @@ export interface BatchOrigin {
   readonly sequence: number;
   readonly transactional: boolean;
 }
+
+const NO_HEADERS: readonly RecordHeader[] = [];
 
 const HEAD_BYTES = 61;
 const TRANSACTIONAL = 0x10;
@@ -24,7 +27,7 @@ export function encodeBatch(records: readonly RecordInput[], origin: BatchOrigin
       varintBytes(index) +
       fieldBytes(record.key) +
       fieldBytes(record.value) +
-      1;
+      headersBytes(record.headers ?? NO_HEADERS);
     size += varintBytes(length) + length;
     return length;
   });
@@ -50,10 +53,38 @@ export function encodeBatch(records: readonly RecordInput[], origin: BatchOrigin
     at = writeVarint(bytes, index, at);
     at = writeField(bytes, record.key, at);
     at = writeField(bytes, record.value, at);
-    bytes[at++] = 0; // no headers
+    at = writeHeaders(bytes, record.headers ?? NO_HEADERS, at);
   }
   bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
   return bytes;
+}
+
+/** The same batch with its records packed; itself when that does not make it smaller. */
+export async function packBatch(batch: Buffer, compression: Compression): Promise<Buffer> {
+  if (compression === 'none') return batch;
+  const body = await compress(compression, batch.subarray(HEAD_BYTES));
+  if (HEAD_BYTES + body.length >= batch.length) return batch;
+  const packed = Buffer.concat([batch.subarray(0, HEAD_BYTES), body]);
+  packed.writeInt32BE(packed.length - 12, 8);
+  packed.writeInt16BE(packed.readInt16BE(21) | COMPRESSIONS.indexOf(compression), 21);
+  packed.writeUInt32BE(crc32c(packed.subarray(21)), 17);
+  return packed;
+}
+
+function headersBytes(headers: readonly RecordHeader[]): number {
+  let bytes = varintBytes(headers.length);
+  for (const { key, value } of headers) {
+    const length = Buffer.byteLength(key);
+    bytes += varintBytes(length) + length + fieldBytes(value);
+  }
+  return bytes;
+}
+
+function writeHeaders(bytes: Buffer, headers: readonly RecordHeader[], from: number): number {
+  let at = writeVarint(bytes, headers.length, from);
+  for (const { key, value } of headers)
+    at = writeField(bytes, value, writeField(bytes, Buffer.from(key), at));
+  return at;
 }
 
 function fieldBytes(field: Buffer | null): number {

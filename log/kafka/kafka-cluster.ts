@@ -2,9 +2,17 @@ import { hasCode, QuarryError } from '../../common/quarry-error.ts';
 import type { Clock } from '../../common/seams/clock.ts';
 import type { Net } from '../../common/seams/net.ts';
 import { type Retries, withRetries } from '../retry.ts';
+import type { Compression } from './compression.ts';
 import { KafkaConnection } from './kafka-connection.ts';
 import { kafkaError, topicNotFound } from './kafka-error.ts';
-import { type ClusterDescription, METADATA, metadataAnswer, metadataRequest } from './requests.ts';
+import type { Security } from './security/security.ts';
+import {
+  type ClusterDescription,
+  METADATA,
+  type TopicDescription,
+  metadataAnswer,
+  metadataRequest,
+} from './requests.ts';
 
 export interface KafkaClusterOptions {
   readonly url: string;
@@ -12,11 +20,17 @@ export interface KafkaClusterOptions {
   readonly addresses: readonly string[];
   readonly clientId: string;
   readonly timeoutMs: number;
+  readonly security: Security;
+  readonly compression: Compression;
+  readonly transactionTimeoutMs: number;
   readonly net: Net;
   readonly clock: Clock;
 }
 
 type Leaders = ReadonlyMap<number, number>;
+
+/** Partitions may be added, and keys then go to other ones: producers notice after that long. */
+const LEADERS_AGE_MAX_MS = 60_000;
 
 const UNKNOWN_TOPIC = 3;
 const INVALID_TOPIC = 17;
@@ -25,7 +39,7 @@ const INVALID_TOPIC = 17;
 export class KafkaCluster {
   readonly options: KafkaClusterOptions;
   readonly #brokers = new Map<number, string>();
-  readonly #leaders = new Map<string, Leaders>();
+  readonly #leaders = new Map<string, { readonly leaders: Leaders; readonly knownMs: number }>();
   readonly #connections = new Map<string, Promise<KafkaConnection>>();
   #closed = false;
 
@@ -51,22 +65,21 @@ export class KafkaCluster {
     return topics.filter((topic) => !topic.internal && topic.error === 0).map((topic) => topic.name);
   }
 
-  /** The leader of every partition; from memory unless `forget` was called. Errors: TOPIC_NOT_FOUND, LOG_UNAVAILABLE, PEER_UNREACHABLE, DEADLINE. */
+  /** The leader of every partition; from memory for a minute, unless `forget` was called. Errors: TOPIC_NOT_FOUND, LOG_UNAVAILABLE, PEER_UNREACHABLE, DEADLINE. */
   async leaders(topic: string): Promise<Leaders> {
     const known = this.#leaders.get(topic);
-    if (known !== undefined) return known;
-    const { topics } = (await this.#describe([topic])).described;
-    const described = topics.find(({ name }) => name === topic);
-    if (described === undefined || described.error === UNKNOWN_TOPIC || described.error === INVALID_TOPIC) {
-      throw topicNotFound(topic);
-    }
+    const { clock } = this.options;
+    if (known !== undefined && clock.monoMs() - known.knownMs < LEADERS_AGE_MAX_MS) return known.leaders;
+    const described = await this.#topic(topic);
     if (described.error !== 0) throw kafkaError(described.error, `topic ${topic}`);
     const leaders = new Map<number, number>();
     for (const { partition, leader } of described.partitions.toSorted((a, b) => a.partition - b.partition)) {
       leaders.set(partition, leader);
     }
     // One without a leader is asked for again by the next caller.
-    if (described.partitions.every(({ leader }) => leader >= 0)) this.#leaders.set(topic, leaders);
+    if (described.partitions.every(({ leader }) => leader >= 0)) {
+      this.#leaders.set(topic, { leaders, knownMs: clock.monoMs() });
+    }
     return leaders;
   }
 
@@ -121,7 +134,7 @@ export class KafkaCluster {
 
   /** A connection of the caller's own, which the caller closes. */
   own(address: string): Promise<KafkaConnection> {
-    return KafkaConnection.open(this.options.net, address, this.options.clientId);
+    return KafkaConnection.open(address, this.options);
   }
 
   close(): void {
@@ -135,22 +148,40 @@ export class KafkaCluster {
     this.#connections.clear();
   }
 
+  /** Errors: TOPIC_NOT_FOUND. */
+  async #topic(topic: string): Promise<TopicDescription> {
+    const find = ({ topics }: ClusterDescription) => {
+      const found = topics.find(({ name }) => name === topic);
+      return found?.error === UNKNOWN_TOPIC || found?.error === INVALID_TOPIC ? undefined : found;
+    };
+    // A broker learns of a new topic a moment after the one that made it: none of them may know it.
+    const { described } = await this.#describe([topic], (each) => find(each) !== undefined);
+    const found = find(described);
+    if (found === undefined) throw topicNotFound(topic);
+    return found;
+  }
+
+  /** What the first broker says that answers with something `isEnough`; else the last one. */
   async #describe(
     topics: readonly string[] | undefined,
+    isEnough: (described: ClusterDescription) => boolean = () => true,
   ): Promise<{ described: ClusterDescription; connection: KafkaConnection }> {
     const body = metadataRequest(topics);
     let failure: unknown;
+    let answer: { described: ClusterDescription; connection: KafkaConnection } | undefined;
     for (const address of new Set([...this.options.addresses, ...this.#brokers.values()])) {
       try {
         const connection = await this.shared(address);
         const described = await connection.send(METADATA, body, metadataAnswer);
         for (const broker of described.brokers) this.#brokers.set(broker.id, broker.address);
-        return { described, connection };
+        answer = { described, connection };
+        if (isEnough(described)) return answer;
       } catch (thrown) {
         if (!hasCode(thrown, 'PEER_UNREACHABLE', 'DEADLINE')) throw thrown;
         failure = thrown;
       }
     }
+    if (answer !== undefined) return answer;
     throw failure;
   }
 }

@@ -12,18 +12,26 @@ import { FETCH, type FetchAnswer, fetchAnswer, fetchRequest } from './requests.t
 /** How long the broker holds a fetch that finds nothing. */
 const FETCH_WAIT_MS = 500;
 
+export interface FetchPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly headers?: boolean | undefined;
+}
+
 /** Fetches from the leader of a partition over a connection of its own. */
 export class KafkaFetch implements PartitionFetch<FetchAnswer> {
   readonly #cluster: KafkaCluster;
   readonly #topic: string;
   readonly #partition: number;
+  readonly #withHeaders: boolean;
   #connection: KafkaConnection | undefined;
   #closed = false;
 
-  constructor(cluster: KafkaCluster, topic: string, partition: number) {
+  constructor(cluster: KafkaCluster, place: FetchPlace) {
     this.#cluster = cluster;
-    this.#topic = topic;
-    this.#partition = partition;
+    this.#topic = place.topic;
+    this.#partition = place.partition;
+    this.#withHeaders = place.headers === true;
   }
 
   async fetch(offset: number): Promise<FetchAnswer> {
@@ -40,11 +48,15 @@ export class KafkaFetch implements PartitionFetch<FetchAnswer> {
     const heads = batchHeads(records).filter(({ lastOffset }) => lastOffset >= from);
     const wanted = committed(records, heads, aborted).filter(({ baseOffset }) => baseOffset < until);
     const bodies = await inflated(records, wanted);
-    const columns = new ColumnBuilder();
+    const columns = new ColumnBuilder({ headers: this.#withHeaders });
     for (const head of wanted) decodeRecords(records, head, bodies.get(head), columns, { from, until });
     const last = heads.at(-1);
     const nextOffset = last === undefined ? from : Math.min(until, last.lastOffset + 1);
     return columns.batch(this.#topic, this.#partition, nextOffset);
+  }
+
+  isHeldBack({ throttleMs }: FetchAnswer): boolean {
+    return throttleMs > 0;
   }
 
   /** The leader may be another one now. */
@@ -71,6 +83,7 @@ export class KafkaFetch implements PartitionFetch<FetchAnswer> {
     if (leader < 0) {
       throw new QuarryError('LOG_UNAVAILABLE', `${this.#topic}/${this.#partition} has no leader now`);
     }
+    this.#connection?.close();
     this.#connection = await this.#cluster.own(this.#cluster.addressOf(leader));
     if (this.#closed) this.#connection.close();
     return this.#connection;

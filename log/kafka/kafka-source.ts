@@ -1,5 +1,5 @@
 import { QuarryError } from '../../common/quarry-error.ts';
-import type { LogSource, OffsetRange, PartitionOffsets, RecordBatch } from '../log.ts';
+import type { LogSource, OffsetRange, PartitionOffsets, ReadOptions, RecordBatch } from '../log.ts';
 import { followFrom, readRange } from '../range-source.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { kafkaError, moved } from './kafka-error.ts';
@@ -48,22 +48,26 @@ export class KafkaSource implements LogSource {
     return found.map((entry, index) => (entry.offset >= 0 ? entry : latest[index]!));
   }
 
-  read(range: OffsetRange, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<RecordBatch> {
-    return readRange(this.#open, range, this.#cluster.retries(options.signal));
+  read(range: OffsetRange, options: ReadOptions = {}): AsyncIterable<RecordBatch> {
+    return readRange(this.#open(options), range, this.#cluster.retries(options.signal));
   }
 
   follow(
     start: { readonly topic: string; readonly partition: number; readonly from: number },
-    options: { readonly signal: AbortSignal },
+    options: ReadOptions & { readonly signal: AbortSignal },
   ): AsyncIterable<RecordBatch> {
-    return followFrom(this.#open, start, this.#cluster.retries(options.signal));
+    return followFrom(this.#open(options), start, this.#cluster.retries(options.signal));
   }
 
-  readonly #open = (topic: string, partition: number) => new KafkaFetch(this.#cluster, topic, partition);
+  #open({ headers }: ReadOptions) {
+    return (topic: string, partition: number) => new KafkaFetch(this.#cluster, { topic, partition, headers });
+  }
 
   #offsets(topic: string, timestampMs: number): Promise<PartitionOffsets[]> {
     return this.#cluster.retrying(async () => {
       try {
+        // A topic may have got more partitions: whoever plans a read learns of them here.
+        this.#cluster.forget(topic);
         const leaders = await this.#cluster.leaders(topic);
         const byBroker = new Map<number, number[]>();
         for (const [partition, leader] of leaders)

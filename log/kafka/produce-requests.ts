@@ -2,10 +2,12 @@ import type { TopicSpec } from '../log.ts';
 import type { Api } from './requests.ts';
 import { type WireReader, WireWriter } from './wire.ts';
 
-export const PRODUCE: Api = { key: 0, version: 3 };
+export const PRODUCE: Api = { key: 0, version: 7 };
 export const FIND_COORDINATOR: Api = { key: 10, version: 1 };
 export const CREATE_TOPICS: Api = { key: 19, version: 4 };
 export const INIT_PRODUCER_ID: Api = { key: 22, version: 1 };
+/** The first version that says which identity it is to follow. */
+export const FOLLOW_PRODUCER_ID: Api = { key: 22, version: 3, flexible: true };
 export const ADD_PARTITIONS_TO_TXN: Api = { key: 24, version: 0 };
 export const END_TXN: Api = { key: 26, version: 0 };
 
@@ -58,6 +60,7 @@ export function produceAnswer(reader: WireReader): Outcome[] {
         const outcome = { topic, partition: reader.int32(), error: reader.int16() };
         reader.int64(); // base offset
         reader.int64(); // log append time
+        reader.int64(); // log start
         return outcome;
       });
     })
@@ -79,6 +82,12 @@ export function findCoordinatorAnswer(reader: WireReader): { error: number; addr
 
 export function initProducerIdRequest(transactionalId: string | null, transactionTimeoutMs: number): Buffer {
   return new WireWriter().string(transactionalId).int32(transactionTimeoutMs).done();
+}
+
+/** Asks for the identity after this one: refused when another producer of the name has one already. */
+export function followProducerIdRequest(identity: ProducerIdentity, transactionTimeoutMs: number): Buffer {
+  const writer = new WireWriter().compactString(identity.transactionalId ?? '').int32(transactionTimeoutMs);
+  return writer.int64(identity.producerId).int16(identity.producerEpoch).noTags().done();
 }
 
 export function initProducerIdAnswer(reader: WireReader): {
@@ -110,8 +119,10 @@ export function addPartitionsAnswer(reader: WireReader): Outcome[] {
     .flat();
 }
 
-export function commitRequest(identity: ProducerIdentity): Buffer {
-  return identityOf(identity).int8(1).done();
+export function endTxnRequest(identity: ProducerIdentity, end: 'commit' | 'abort'): Buffer {
+  return identityOf(identity)
+    .int8(end === 'commit' ? 1 : 0)
+    .done();
 }
 
 export function endTxnAnswer(reader: WireReader): number {

@@ -1,8 +1,8 @@
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
 import { BATCH_BYTES } from '../limits.ts';
 import type { RecordInput } from '../log.ts';
-import { type PartitionRecords, runs } from '../partitioner.ts';
-import { encodeBatch } from './encode-batch.ts';
+import { type PartitionRecords, recordBytes, runs } from '../partitioner.ts';
+import { encodeBatch, packBatch } from './encode-batch.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { kafkaError, moved } from './kafka-error.ts';
 import {
@@ -15,13 +15,15 @@ import {
 } from './produce-requests.ts';
 
 const DUPLICATE_SEQUENCE = 46;
+/** A batch above max.message.bytes, or above segment.bytes. */
+const TOO_LARGE = [10, 18];
 const SEQUENCES = 2 ** 31;
 const BROKER_TIMEOUT_MS = 30_000;
 
 interface PartitionQueue {
   readonly topic: string;
   readonly partition: number;
-  readonly runs: RecordInput[][];
+  runs: RecordInput[][];
 }
 
 /**
@@ -32,6 +34,9 @@ export class ProducerSession {
   readonly #cluster: KafkaCluster;
   readonly #identity: ProducerIdentity;
   readonly #sequences = new Map<string, number>();
+  /** What a topic takes in one batch, where it has refused more. */
+  readonly #batchBytes = new Map<string, number>();
+  #isSound = true;
 
   constructor(cluster: KafkaCluster, identity: ProducerIdentity) {
     this.#cluster = cluster;
@@ -42,12 +47,17 @@ export class ProducerSession {
     return this.#identity;
   }
 
-  /** Sends all of it and resolves when every batch is on all in-sync replicas. After an error the session is not to be used again. */
+  /** False when it is not known which batches are kept: then nothing more can be numbered. */
+  get isSound(): boolean {
+    return this.#isSound;
+  }
+
+  /** Sends all of it and resolves when every batch is on all in-sync replicas. After an error, unless it `isSound`, the session is not to be used again. */
   async send(groups: readonly PartitionRecords[]): Promise<void> {
     const queues = groups.map(({ topic, partition, records }) => ({
       topic,
       partition,
-      runs: runs(records, BATCH_BYTES),
+      runs: runs(records, this.#batchBytes.get(topic) ?? BATCH_BYTES),
     }));
     for (
       let open: PartitionQueue[] = queues;
@@ -61,7 +71,8 @@ export class ProducerSession {
   /** One batch of each partition, sent until each of them is kept. */
   async #round(queues: readonly PartitionQueue[]): Promise<void> {
     const waiting = new Set(queues);
-    const batches = new Map(queues.map((queue) => [queue, this.#encode(queue)]));
+    const batches = new Map<PartitionQueue, Buffer>();
+    for (const queue of queues) batches.set(queue, await this.#encode(queue));
     await this.#cluster.retrying(async () => {
       const outcomes = await Promise.allSettled(
         (await this.#byLeader([...waiting])).map(async ([address, ofLeader]) => {
@@ -81,6 +92,8 @@ export class ProducerSession {
       );
       if (failures.length > 0) {
         for (const { topic } of waiting) this.#cluster.forget(topic);
+        // What was refused is known not to be kept; of any other failure's batches it is not.
+        this.#isSound = failures.every((failure) => hasCode(failure, 'LIMIT_EXCEEDED', 'INVALID_ARGUMENT'));
         throw (
           failures.find((failure) => !hasCode(failure, 'LOG_UNAVAILABLE', 'PEER_UNREACHABLE', 'DEADLINE')) ??
           failures[0]
@@ -111,19 +124,25 @@ export class ProducerSession {
 
   #settle(queue: PartitionQueue, { error }: Outcome): void {
     const where = `${queue.topic}/${queue.partition}`;
+    if (TOO_LARGE.includes(error) && queue.runs[0]!.length > 1) return this.#cutSmaller(queue);
     if (error !== 0 && error !== DUPLICATE_SEQUENCE) throw moved(kafkaError(error, where));
     const sent = queue.runs.shift()!;
     this.#sequences.set(where, ((this.#sequences.get(where) ?? 0) + sent.length) % SEQUENCES);
   }
 
-  #encode(queue: PartitionQueue): Buffer {
+  /** A topic may take smaller batches than brokers do by default: the rest goes out in halves of what it refused. */
+  #cutSmaller(queue: PartitionQueue): void {
+    const [refused] = queue.runs;
+    const bytesMax = Math.floor(refused!.reduce((sum, record) => sum + recordBytes(record), 0) / 2);
+    const known = this.#batchBytes.get(queue.topic) ?? BATCH_BYTES;
+    this.#batchBytes.set(queue.topic, Math.min(known, bytesMax));
+    queue.runs = runs(queue.runs.flat(), bytesMax);
+  }
+
+  #encode(queue: PartitionQueue): Promise<Buffer> {
     const { producerId, producerEpoch, transactionalId } = this.#identity;
     const sequence = this.#sequences.get(`${queue.topic}/${queue.partition}`) ?? 0;
-    return encodeBatch(queue.runs[0]!, {
-      producerId,
-      producerEpoch,
-      sequence,
-      transactional: transactionalId !== null,
-    });
+    const origin = { producerId, producerEpoch, sequence, transactional: transactionalId !== null };
+    return packBatch(encodeBatch(queue.runs[0]!, origin), this.#cluster.options.compression);
   }
 }

@@ -1,12 +1,10 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { crc32c } from '../../common/checksum.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { ColumnBuilder } from '../column-builder.ts';
+import type { RecordHeader } from '../log.ts';
+import { decompress } from './compression.ts';
 import type { AbortedTransaction } from './requests.ts';
 import { readInt64 } from './wire.ts';
-
-const inflate = promisify(gunzip);
 
 // Record batch, magic 2: baseOffset 8, length 4, leaderEpoch 4, magic 1, crc 4, attributes 2, lastOffsetDelta 4,
 // baseTimestamp 8, maxTimestamp 8, producerId 8, producerEpoch 2, baseSequence 4, count 4, records.
@@ -21,7 +19,7 @@ const MAX_TIMESTAMP_AT = 35;
 const PRODUCER_ID_AT = 43;
 const COUNT_AT = 57;
 
-const COMPRESSION = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+const COMPRESSION = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
@@ -99,22 +97,16 @@ function isAbortMarker(records: Buffer, head: BatchHead): boolean {
   return records.readInt16BE(at + 2) === 0;
 }
 
-/** The compressed batches' records, by head; nothing for a batch that is not compressed. Errors: UNSUPPORTED, BAD_DATA. */
+/** The compressed batches' records, by head; nothing for a batch that is not compressed. Errors: UNSUPPORTED, BAD_DATA, LIMIT_EXCEEDED. */
 export async function inflated(
   records: Buffer,
   heads: readonly BatchHead[],
 ): Promise<ReadonlyMap<BatchHead, Buffer>> {
   const bodies = new Map<BatchHead, Buffer>();
   for (const head of heads) {
-    const codec = head.attributes & 7;
-    if (codec === 0) continue;
-    if (codec !== 1) {
-      throw new QuarryError(
-        'UNSUPPORTED',
-        `records compressed with ${COMPRESSION[codec] ?? codec}: set the producer's or the topic's compression.type to gzip or none`,
-      );
-    }
-    bodies.set(head, await inflate(records.subarray(head.at + HEAD_BYTES, head.end)));
+    const codec = head.attributes & COMPRESSION;
+    if (codec !== 0)
+      bodies.set(head, await decompress(codec, records.subarray(head.at + HEAD_BYTES, head.end)));
   }
   return bodies;
 }
@@ -131,7 +123,7 @@ export function decodeRecords(
   const count = records.readInt32BE(head.at + COUNT_AT);
   const appendTime = (head.attributes & LOG_APPEND_TIME) !== 0;
   const baseTimestamp = readInt64(records, head.at + (appendTime ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT));
-  const { offsets, timestampsMs, keys, values } = into;
+  const { offsets, timestampsMs, keys, values, headers } = into;
   cursor = body === undefined ? head.at + HEAD_BYTES : 0;
   for (let index = 0; index < count; index++) {
     const length = varint(bytes);
@@ -144,13 +136,22 @@ export function decodeRecords(
       timestampsMs.push(appendTime ? baseTimestamp : baseTimestamp + timestampDelta);
       keys.push(slice(bytes));
       values.push(slice(bytes));
+      headers?.push(headersAt(bytes));
     }
-    cursor = end; // headers are not read
+    cursor = end; // past headers that nobody wants
   }
 }
 
 /** Where the decoder stands: decoding runs to its end without a pause, so one cursor serves, and no object is made a field. */
 let cursor = 0;
+
+function headersAt(bytes: Buffer): RecordHeader[] {
+  const headers: RecordHeader[] = [];
+  for (let left = varint(bytes); left > 0; left--) {
+    headers.push({ key: slice(bytes)?.toString() ?? '', value: slice(bytes) });
+  }
+  return headers;
+}
 
 function slice(bytes: Buffer): Buffer | null {
   const length = varint(bytes);

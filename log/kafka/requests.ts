@@ -1,16 +1,21 @@
 import { WireReader, WireWriter } from './wire.ts';
 
-/** One request kind in one version: those of Kafka 1.0 to 4.x that need no tagged fields. */
+/** One request kind in one version: those of Kafka 2.1 to 4.x that need no tagged fields. Zstandard wants Fetch 10 and Produce 7. */
 export interface Api {
   readonly key: number;
   readonly version: number;
+  /** A version with compact lengths and tagged fields. */
+  readonly flexible?: boolean;
 }
 
 export const METADATA: Api = { key: 3, version: 4 };
 export const LIST_OFFSETS: Api = { key: 2, version: 2 };
-export const FETCH: Api = { key: 1, version: 4 };
+export const FETCH: Api = { key: 1, version: 10 };
 
 const READ_COMMITTED = 1;
+const NO_SESSION = 0;
+const NO_SESSION_EPOCH = -1;
+const NO_LEADER_EPOCH = -1;
 export const TIMESTAMP_LATEST = -1;
 export const TIMESTAMP_EARLIEST = -2;
 
@@ -24,12 +29,14 @@ export interface PartitionLeader {
 export interface ClusterDescription {
   readonly brokers: readonly { readonly id: number; readonly address: string }[];
   readonly controller: number;
-  readonly topics: readonly {
-    readonly error: number;
-    readonly name: string;
-    readonly internal: boolean;
-    readonly partitions: readonly PartitionLeader[];
-  }[];
+  readonly topics: readonly TopicDescription[];
+}
+
+export interface TopicDescription {
+  readonly error: number;
+  readonly name: string;
+  readonly internal: boolean;
+  readonly partitions: readonly PartitionLeader[];
 }
 
 /** `undefined`: all topics. Never creates one. */
@@ -112,6 +119,8 @@ export interface AbortedTransaction {
 
 export interface FetchAnswer {
   readonly error: number;
+  /** How long the broker will not answer this connection, because a quota is used up; it may bring nothing then. */
+  readonly throttleMs: number;
   /** Records before it are readable. */
   readonly lastStableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
@@ -122,12 +131,17 @@ export interface FetchAnswer {
 export function fetchRequest(request: FetchRequest): Buffer {
   const writer = new WireWriter();
   writer.int32(-1).int32(request.maxWaitMs).int32(1).int32(request.maxBytes).int8(READ_COMMITTED);
+  writer.int32(NO_SESSION).int32(NO_SESSION_EPOCH);
   writer.int32(1).string(request.topic).int32(1);
-  return writer.int32(request.partition).int64(request.offset).int32(request.maxBytes).done();
+  writer.int32(request.partition).int32(NO_LEADER_EPOCH).int64(request.offset);
+  writer.int64(-1).int32(request.maxBytes); // log start: a follower's to tell
+  return writer.int32(0).done(); // forgotten topics
 }
 
 export function fetchAnswer(reader: WireReader): FetchAnswer {
-  reader.int32(); // throttle time
+  const throttleMs = reader.int32();
+  const ofRequest = reader.int16();
+  reader.int32(); // session
   const [answer] = reader
     .array(() => {
       reader.string();
@@ -136,10 +150,13 @@ export function fetchAnswer(reader: WireReader): FetchAnswer {
         const error = reader.int16();
         reader.int64(); // high watermark
         const lastStableOffset = reader.int64();
+        reader.int64(); // log start
         const aborted = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.int64() }));
-        return { error, lastStableOffset, aborted, records: reader.bytes() };
+        return { error, throttleMs, lastStableOffset, aborted, records: reader.bytes() };
       });
     })
     .flat();
-  return answer ?? { error: 3, lastStableOffset: -1, aborted: [], records: Buffer.alloc(0) };
+  // Over its quota a reader gets no partitions at all.
+  const nothing = { lastStableOffset: -1, aborted: [], records: Buffer.alloc(0) };
+  return answer ?? { error: ofRequest, throttleMs, ...nothing };
 }

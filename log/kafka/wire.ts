@@ -39,6 +39,27 @@ export class WireWriter {
     return this;
   }
 
+  /** Of flexible versions: the length and one more as a varint, then the text. */
+  compactString(text: string): this {
+    for (let left = Buffer.byteLength(text) + 1; ; left >>>= 7) {
+      this.int8(left < 0x80 ? left : ((left & 0x7f) | 0x80) - 0x100);
+      if (left < 0x80) break;
+    }
+    this.#room(Buffer.byteLength(text));
+    this.#at += this.#bytes.write(text, this.#at);
+    return this;
+  }
+
+  noTags(): this {
+    return this.int8(0);
+  }
+
+  bytes(bytes: Buffer): this {
+    this.int32(bytes.length).#room(bytes.length);
+    this.#at += bytes.copy(this.#bytes, this.#at);
+    return this;
+  }
+
   array<T>(items: readonly T[], write: (item: T) => void): this {
     this.int32(items.length);
     for (const item of items) write(item);
@@ -100,6 +121,11 @@ export class WireReader {
     const text = this.#bytes.toString('utf8', this.#at, this.#at + length);
     this.#at += length;
     return text;
+  }
+
+  /** No broker sends any in the answers that are read here. */
+  skipTags(): void {
+    this.#at += 1;
   }
 
   bytes(): Buffer {

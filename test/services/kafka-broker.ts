@@ -1,15 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, openSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatStorage, freePorts, KafkaNode } from './kafka-node.ts';
 
 export interface KafkaBroker {
   /** kafka://127.0.0.1:PORT */
   readonly url: string;
+  /** HOST:PORT of every listener that `options.listeners` asked for, by its name. */
+  readonly listeners: Readonly<Record<string, string>>;
   /** Of the running broker; another one after `restart`. */
   readonly pid: number;
   /** Stops it as an operator does, and starts it again on the same port with the same data. */
@@ -20,168 +19,163 @@ export interface KafkaBroker {
   stop(): Promise<void>;
 }
 
-const VERSION = '4.3.1';
-const JAVA = process.env['JAVA_HOME'] === undefined ? 'java' : join(process.env['JAVA_HOME'], 'bin/java');
-const START_TIMEOUT_MS = 90_000;
+export interface KafkaOptions {
+  readonly heap?: string;
+  /** Added to server.properties. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** More listeners than the plain one: security protocol by name. */
+  readonly listeners?: Readonly<Record<string, string>>;
+  /** As the storage tool's --add-scram takes them. */
+  readonly scram?: readonly string[];
+  /** Compile less: tests start a broker more often than they load it. */
+  readonly quick?: boolean;
+}
 
 /** A real Apache Kafka (KRaft, one node) on free ports in a directory of its own. Fails with the install command when its jars are missing. */
-export async function startKafkaBroker(options: { heap?: string } = {}): Promise<KafkaBroker> {
-  const classpath = `${jars()}/*`;
-  const directory = await mkdtemp(join(tmpdir(), 'quarry-kafka-'));
-  const [port, controllerPort] = await freePorts();
-  await writeFile(join(directory, 'server.properties'), properties(directory, port!, controllerPort!));
-  await writeFile(join(directory, 'log4j2.yaml'), LOG4J);
-  const java = [`-Dlog4j2.configurationFile=${directory}/log4j2.yaml`, '-cp', classpath];
-  // A cluster id is 16 bytes in base64url.
-  const clusterId = randomBytes(16).toString('base64url');
-  const format = [
-    'kafka.tools.StorageTool',
-    'format',
-    '-t',
-    clusterId,
-    '-c',
-    `${directory}/server.properties`,
-  ];
-  const formatted = spawnSync(JAVA, ['-XX:TieredStopAtLevel=1', ...java, ...format], { encoding: 'utf8' });
-  if (formatted.error !== undefined)
-    throw new Error('java is missing: apt-get install openjdk-17-jre-headless');
-  if (formatted.status !== 0) throw new Error(`kafka format: ${formatted.stdout}${formatted.stderr}`);
-
-  const broker = new BrokerProcess(
-    directory,
-    [
-      '-Xms256m',
-      `-Xmx${options.heap ?? '512m'}`,
-      '-XX:+UseSerialGC',
-      ...java,
-      'kafka.Kafka',
-      `${directory}/server.properties`,
-    ],
-    port!,
-  );
-  await broker.start();
+export async function startKafkaBroker(options: KafkaOptions = {}): Promise<KafkaBroker> {
+  const { nodes, stop } = await startNodes(1, options);
+  const { node, address, listeners } = nodes[0]!;
   return {
-    url: `kafka://127.0.0.1:${port}`,
+    url: `kafka://${address}`,
+    listeners,
     get pid() {
-      return broker.pid;
+      return node.pid;
     },
     async restart() {
-      await broker.end('SIGTERM');
-      await broker.start();
+      await node.end('SIGTERM');
+      await node.start();
     },
-    kill: () => broker.end('SIGKILL'),
-    async stop() {
-      await broker.end('SIGKILL');
-      await rm(directory, { recursive: true, force: true });
-    },
+    kill: () => node.end('SIGKILL'),
+    stop,
   };
 }
 
-class BrokerProcess {
-  readonly #directory: string;
-  readonly #args: readonly string[];
-  readonly #port: number;
-  #process: ChildProcess | undefined;
-  readonly #endWithUs = () => this.#process?.kill('SIGKILL');
-
-  constructor(directory: string, args: readonly string[], port: number) {
-    this.#directory = directory;
-    this.#args = args;
-    this.#port = port;
-    process.once('exit', this.#endWithUs);
-  }
-
-  get pid(): number {
-    return this.#process?.pid ?? 0;
-  }
-
-  async start(): Promise<void> {
-    const output = openSync(join(this.#directory, 'broker.out'), 'a');
-    const child = spawn(JAVA, [...this.#args], { stdio: ['ignore', output, output] });
-    this.#process = child;
-    const until = Date.now() + START_TIMEOUT_MS;
-    while (!(await answers(this.#port))) {
-      if (child.exitCode !== null || Date.now() > until) {
-        await this.end('SIGKILL');
-        throw new Error(
-          `kafka did not start: ${readFileSync(join(this.#directory, 'broker.out'), 'utf8').slice(-2000)}`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    const hard = setTimeout(() => child.kill('SIGKILL'), 15_000);
-    await gone;
-    clearTimeout(hard);
-  }
+export interface KafkaCluster {
+  /** Of all brokers. */
+  readonly url: string;
+  /** Broker `index + 1`: its process. */
+  readonly nodes: readonly KafkaNode[];
+  stop(): Promise<void>;
 }
 
-/** True when the broker answers ApiVersions: it listens only when its metadata is loaded. */
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port });
-    const done = (ready: boolean) => {
-      socket.destroy();
-      resolve(ready);
-    };
-    socket.setTimeout(2_000, () => done(false));
-    socket.once('error', () => done(false));
-    socket.once('close', () => done(false));
-    socket.once('data', () => done(true));
-    // Length 10: ApiVersions (18) version 0, correlation id 1, a null client id.
-    socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255])));
-  });
+/** Brokers that are each other's controllers too; topics have as many replicas, of which one may be away. */
+export async function startKafkaCluster(count: number, options: KafkaOptions = {}): Promise<KafkaCluster> {
+  const { nodes, stop } = await startNodes(count, options);
+  return {
+    url: `kafka://${nodes.map(({ address }) => address).join(',')}`,
+    nodes: nodes.map(({ node }) => node),
+    stop,
+  };
 }
 
-function jars(): string {
-  const libs = join(
-    process.env['QUARRY_CACHE'] ?? join(homedir(), '.cache/quarry'),
-    `foreign/kafka-${VERSION}/libs`,
+interface StartedNode {
+  readonly node: KafkaNode;
+  readonly address: string;
+  readonly listeners: Readonly<Record<string, string>>;
+}
+
+async function startNodes(count: number, options: KafkaOptions) {
+  const directory = await mkdtemp(join(tmpdir(), 'quarry-kafka-'));
+  const names = ['PLAINTEXT', 'CONTROLLER', ...Object.keys(options.listeners ?? {})];
+  const ports = await freePorts(names.length * count);
+  const portsOf = (index: number) =>
+    Object.fromEntries(names.map((name, at) => [name, ports[index * names.length + at]!]));
+  const voters = Array.from(
+    { length: count },
+    (_, index) => `${index + 1}@127.0.0.1:${portsOf(index)['CONTROLLER']}`,
   );
-  if (!existsSync(libs)) throw new Error('Kafka is not installed: bash scripts/foreign-kafka.sh');
-  return libs;
-}
-
-/** Free when asked; all are held until the last is known, so that they differ. */
-async function freePorts(): Promise<number[]> {
-  const servers = [createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ports.push((server.address() as { port: number }).port);
+  const jvm = [
+    `-Xms${count > 1 ? '128m' : '256m'}`,
+    `-Xmx${options.heap ?? '512m'}`,
+    '-XX:+UseSerialGC',
+    ...(options.quick === true ? ['-XX:TieredStopAtLevel=1'] : []),
+  ];
+  const nodes: StartedNode[] = [];
+  const stop = async () => {
+    await Promise.all(nodes.map(({ node }) => node.end('SIGKILL')));
+    await rm(directory, { recursive: true, force: true });
+  };
+  for (let index = 0; index < count; index++) {
+    const own = join(directory, `node-${index + 1}`);
+    await mkdir(own);
+    const place = { directory: own, id: index + 1, ports: portsOf(index), voters: voters.join(',') };
+    await writeFile(join(own, 'server.properties'), properties(place, options));
+    await writeFile(join(own, 'log4j2.yaml'), LOG4J);
+    nodes.push({
+      node: new KafkaNode(own, jvm, place.ports['PLAINTEXT']!),
+      address: `127.0.0.1:${place.ports['PLAINTEXT']}`,
+      listeners: Object.fromEntries(
+        Object.keys(options.listeners ?? {}).map((name) => [name, `127.0.0.1:${place.ports[name]}`]),
+      ),
+    });
   }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  await formatAll(directory, count, options);
+  try {
+    await Promise.all(nodes.map(({ node }) => node.start()));
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+  return { nodes, stop };
 }
 
-function properties(directory: string, port: number, controllerPort: number): string {
+/** The first by Kafka's tool; the others differ in two lines, and each run of the tool costs seconds. */
+async function formatAll(directory: string, count: number, { scram = [] }: KafkaOptions): Promise<void> {
+  // A cluster id is 16 bytes in base64url.
+  const id = () => randomBytes(16).toString('base64url');
+  const first = join(directory, 'node-1');
+  const users = scram.flatMap((user) => ['--add-scram', user]);
+  formatStorage(join(first, 'server.properties'), id(), users);
+  const meta = await readFile(join(first, 'data/meta.properties'), 'utf8');
+  for (let index = 2; index <= count; index++) {
+    const data = join(directory, `node-${index}/data`);
+    await mkdir(data);
+    await copyFile(join(first, 'data/bootstrap.checkpoint'), join(data, 'bootstrap.checkpoint'));
+    const own = meta
+      .replace(/^node\.id=.*$/m, `node.id=${index}`)
+      .replace(/^directory\.id=.*$/m, `directory.id=${id()}`);
+    await writeFile(join(data, 'meta.properties'), own);
+  }
+}
+
+interface NodePlace {
+  readonly directory: string;
+  readonly id: number;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly voters: string;
+}
+
+function properties({ directory, id, ports, voters }: NodePlace, options: KafkaOptions): string {
+  const replicas = voters.split(',').length;
+  const atLeast = Math.max(1, replicas - 1);
+  const protocols = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...options.listeners };
+  const named = Object.entries(ports).map(([name, port]) => `${name}://127.0.0.1:${port}`);
+  const own = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}=${value}`);
   return `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+node.id=${id}
+controller.quorum.voters=${voters}
+listeners=${named.join(',')}
+advertised.listeners=${named.filter((listener) => !listener.startsWith('CONTROLLER')).join(',')}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=${Object.entries(protocols)
+    .map(([name, protocol]) => `${name}:${protocol}`)
+    .join(',')}
 log.dirs=${directory}/data
 num.partitions=3
-offsets.topic.replication.factor=1
+default.replication.factor=${replicas}
+min.insync.replicas=${atLeast}
+offsets.topic.replication.factor=${replicas}
 offsets.topic.num.partitions=5
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=${replicas}
+transaction.state.log.min.isr=${atLeast}
 transaction.state.log.num.partitions=5
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor=${replicas}
+share.coordinator.state.topic.min.isr=${atLeast}
 group.initial.rebalance.delay.ms=0
 num.network.threads=2
 num.io.threads=2
+${own.join('\n')}
 `;
 }
 
