@@ -1,6 +1,7 @@
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { LogSink, RecordInput, TopicSpec, TransactionalProducer } from '../log.ts';
-import { byPartition, checkTopic, type PartitionRecords } from '../partitioner.ts';
+import { checkTopic, type PartitionRecords } from '../partitioner.ts';
+import { divided } from './divided.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import { kafkaError } from './kafka-error.ts';
 import { KafkaTransactionalProducer } from './kafka-transactional-producer.ts';
@@ -11,11 +12,14 @@ import {
   INIT_PRODUCER_ID,
   initProducerIdAnswer,
   initProducerIdRequest,
+  TIME_AHEAD,
+  topicConfigs,
 } from './produce-requests.ts';
 import { ProducerSession } from './producer-session.ts';
 
 const CREATE_TIMEOUT_MS = 10_000;
 const TOPIC_EXISTS = 36;
+const INVALID_CONFIG = 40;
 
 interface Pending {
   readonly groups: readonly PartitionRecords[];
@@ -36,10 +40,17 @@ export class KafkaSink implements LogSink {
 
   async createTopic(topic: string, spec: TopicSpec): Promise<boolean> {
     checkTopic(topic, spec.partitions);
+    let configs = topicConfigs(spec);
     const created = await this.#cluster.retrying(async () => {
       const connection = await this.#cluster.controller();
-      const body = createTopicRequest(topic, spec, CREATE_TIMEOUT_MS);
-      const { error, message } = await connection.send(CREATE_TOPICS, body, createTopicAnswer);
+      const request = { topic, partitions: spec.partitions, timeoutMs: CREATE_TIMEOUT_MS };
+      const create = () =>
+        connection.send(CREATE_TOPICS, createTopicRequest({ ...request, configs }), createTopicAnswer);
+      let { error, message } = await create();
+      if (error === INVALID_CONFIG && message.includes(TIME_AHEAD)) {
+        configs = configs.filter(([name]) => name !== TIME_AHEAD);
+        ({ error, message } = await create());
+      }
       if (error === TOPIC_EXISTS) return false;
       if (error !== 0)
         throw kafkaError(error, `the creation of topic ${topic}${message === '' ? '' : ` (${message})`}`);
@@ -56,7 +67,7 @@ export class KafkaSink implements LogSink {
   }
 
   async append(records: readonly RecordInput[]): Promise<void> {
-    const groups = await byPartition(records, (topic) => this.#cluster.partitions(topic));
+    const groups = await divided(this.#cluster, records);
     if (groups.length === 0) return;
     return new Promise((resolve, reject) => {
       this.#queue.push({ groups, resolve, reject });

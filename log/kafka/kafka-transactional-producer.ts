@@ -2,7 +2,8 @@ import type { ErrorCode } from '../../common/error-codes.ts';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
 import { closedProducer, reopen } from '../ended-producer.ts';
 import type { RecordInput, TransactionalProducer } from '../log.ts';
-import { byPartition, type PartitionRecords } from '../partitioner.ts';
+import type { PartitionRecords } from '../partitioner.ts';
+import { divided } from './divided.ts';
 import type { KafkaCluster } from './kafka-cluster.ts';
 import type { KafkaConnection } from './kafka-connection.ts';
 import { kafkaError, moved } from './kafka-error.ts';
@@ -72,7 +73,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #commit(records: readonly RecordInput[]): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
-    const groups = await byPartition(records, (topic) => this.#cluster.partitions(topic));
+    const groups = await divided(this.#cluster, records);
     if (groups.length === 0) return;
     let hasBegun = false;
     try {

@@ -137,16 +137,32 @@ function identityOf(identity: ProducerIdentity): WireWriter {
     .int16(identity.producerEpoch);
 }
 
-export function createTopicRequest(topic: string, spec: TopicSpec, timeoutMs: number): Buffer {
-  const configs: [string, string][] = [
+/** What a topic is made with, by its settings' names. */
+export function topicConfigs(spec: TopicSpec): [string, string][] {
+  return [
     ['cleanup.policy', spec.compacted === true ? 'compact' : 'delete'],
     // A broker's own default is a week by the records' times: replayed events of last month would be gone at once.
     ['retention.ms', String(spec.retentionMs ?? -1)],
     ['retention.bytes', String(spec.retentionBytes ?? -1)],
+    // And an hour ahead of its clock: one line of a host whose clock is wrong would be refused with all that came with it.
+    [TIME_AHEAD, String(2n ** 63n - 1n)],
   ];
+}
+
+/** Since Kafka 3.6; older brokers refuse a topic with a setting that they do not know. */
+export const TIME_AHEAD = 'message.timestamp.after.max.ms';
+
+export interface TopicCreation {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly configs: readonly [string, string][];
+  readonly timeoutMs: number;
+}
+
+export function createTopicRequest({ topic, partitions, configs, timeoutMs }: TopicCreation): Buffer {
   const writer = new WireWriter();
   // Replication -1: the broker's default.
-  writer.int32(1).string(topic).int32(spec.partitions).int16(-1).int32(0);
+  writer.int32(1).string(topic).int32(partitions).int16(-1).int32(0);
   writer.array(configs, ([name, value]) => writer.string(name).string(value));
   return writer.int32(timeoutMs).int8(0).done();
 }
