@@ -28,6 +28,8 @@ export interface LogSourceOptions {
 export interface ResolvedLog {
   /** kafka://HOST:PORT,... or quarry-log://HOST:PORT */
   readonly url: string;
+  /** Kafka's client settings; passwords are among them. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly ranges: readonly LogScanRange[];
 }
 

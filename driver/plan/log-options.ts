@@ -28,6 +28,17 @@ export function logUrl(format: string, options: Options): string {
   return format === 'kafka' ? `kafka://${url}` : `quarry-log://${url}`;
 }
 
+/** What a source or sink tells Kafka's client: every option that begins with `kafka.`, without that. Passwords are among them. */
+export function logSettings(options: Options): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options)) {
+    const lower = name.toLowerCase();
+    if (lower.startsWith('kafka.') && lower !== 'kafka.bootstrap.servers')
+      settings[lower.slice('kafka.'.length)] = value;
+  }
+  return settings;
+}
+
 /** How a source names its topics: exactly one of subscribe, subscribePattern, assign. Errors: INVALID_ARGUMENT. */
 export type TopicChoice =
   | { readonly kind: 'subscribe'; readonly topics: readonly string[] }

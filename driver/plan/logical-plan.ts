@@ -101,6 +101,8 @@ export type LogicalPlan =
       readonly output: readonly Attribute[];
       /** kafka://HOST:PORT,... or quarry-log://HOST:PORT */
       readonly url: string;
+      /** Kafka's client settings; passwords are among them. */
+      readonly settings: Readonly<Record<string, string>>;
       readonly ranges: readonly LogScanRange[];
       readonly json?: readonly JsonColumn[];
       /** Which source of a streaming query it is a part of. */

@@ -1,9 +1,11 @@
 import { assert } from '../../common/assert.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Log, LogSource, PartitionOffsets } from '../../log/log.ts';
+import type { OpenLogOptions } from '../../log/open-log.ts';
 import type { LogSourceOptions, ResolvedLog } from '../plan/analyzer-context.ts';
 import type { LogScanRange } from '../plan/logical-plan.ts';
 import {
+  logSettings,
   logUrl,
   type OffsetChoice,
   offsetChoice,
@@ -20,9 +22,10 @@ const LATEST = -1;
  */
 export async function resolveLog(
   { format, options }: LogSourceOptions,
-  open: (url: string) => Promise<Log>,
+  open: (url: string, options: Pick<OpenLogOptions, 'settings'>) => Promise<Log>,
 ): Promise<ResolvedLog> {
   const url = logUrl(format, options);
+  const settings = logSettings(options);
   const choice = topicChoice(options);
   const start = offsetChoice(options, 'starting', 'earliest');
   const end = offsetChoice(options, 'ending', 'latest');
@@ -32,13 +35,13 @@ export async function resolveLog(
   if (end.kind === 'earliest') {
     throw new QuarryError('INVALID_ARGUMENT', "ending offset can't be earliest for batch queries on a log");
   }
-  const log = await open(url);
+  const log = await open(url, { settings });
   try {
     const ranges: LogScanRange[] = [];
     for (const topic of await topicsOf(choice, log.source)) {
       ranges.push(...(await rangesOf(topic, log.source, { choice, start, end })));
     }
-    return { url, ranges };
+    return { url, settings, ranges };
   } finally {
     await log.close();
   }

@@ -101,12 +101,13 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
     };
   }
   if (input.kind === 'log') {
-    const { url, output, json = [] } = input.log;
+    const { url, settings, output, json = [] } = input.log;
     const fields = json.filter(({ attribute }) => output.some(({ id }) => id === attribute.id));
     return {
       view: input.view,
       log: {
         url,
+        settings: { ...settings },
         ranges: share.ranges(input.log).map((range) => ({ ...range })),
         columns: recordColumns(input.log).map(({ name }) => name),
         json: fields.map(({ field, attribute }) => ({

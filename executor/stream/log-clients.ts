@@ -1,7 +1,7 @@
 import type { Log } from '../../log/log.ts';
 import { openLog } from '../../log/open-log.ts';
 
-/** The logs that tasks of this executor read, one client for each address, for as long as the executor lives. */
+/** The logs that tasks of this executor read, one client for each address and its settings, for as long as the executor lives. */
 export class LogClients {
   readonly #clientId: string;
   readonly #open = new Map<string, Promise<Log>>();
@@ -10,13 +10,14 @@ export class LogClients {
     this.#clientId = clientId;
   }
 
-  /** Errors: INVALID_ARGUMENT for a URL that names no log. */
-  get(url: string): Promise<Log> {
-    let log = this.#open.get(url);
+  /** Errors: INVALID_ARGUMENT for a URL that names no log or settings that cannot be, UNSUPPORTED. */
+  get(url: string, settings: Readonly<Record<string, string>> = {}): Promise<Log> {
+    const key = JSON.stringify([url, Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+    let log = this.#open.get(key);
     if (log === undefined) {
-      log = openLog(url, { clientId: this.#clientId });
-      this.#open.set(url, log);
-      log.catch(() => this.#open.delete(url));
+      log = openLog(url, { clientId: this.#clientId, settings });
+      this.#open.set(key, log);
+      log.catch(() => this.#open.delete(key));
     }
     return log;
   }

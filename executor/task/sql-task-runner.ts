@@ -82,7 +82,7 @@ export class SqlTaskRunner implements TaskRunner {
   async #load(inputs: readonly SqlInput[], { session, context }: Running): Promise<ObservationInput[]> {
     const observed: ObservationInput[] = [];
     for (const { view, log } of inputs) {
-      const loaded = await loadLog(await this.#logs.get(log!.url), log!, view, {
+      const loaded = await loadLog(await this.#logs.get(log!.url, log!.settings), log!, view, {
         session,
         directory: this.#environment.memoryDirectory,
         signal: context.signal,

@@ -3,7 +3,7 @@ import { hasCode, QuarryError } from '../../../common/quarry-error.ts';
 import type { Log, RecordInput, TransactionalProducer } from '../../../log/log.ts';
 import { openLog } from '../../../log/open-log.ts';
 import type { Attribute } from '../../plan/expression.ts';
-import { logUrl, optionOf } from '../../plan/log-options.ts';
+import { logSettings, logUrl, optionOf } from '../../plan/log-options.ts';
 import type { QueryBatch } from '../../schedule/query-runner.ts';
 import { columnName } from '../../plan/render/render-expression.ts';
 import { INTEGER, LONG } from '../../plan/types/coercion.ts';
@@ -48,7 +48,8 @@ export class LogStreamSink implements StreamSink {
   /** Errors: INVALID_ARGUMENT, ANALYSIS for rows that are no records. */
   static async open(options: LogSinkOptions): Promise<LogStreamSink> {
     const url = logUrl(options.format, options.options);
-    return new LogStreamSink(await openLog(url, { clientId: 'quarry-driver' }), options);
+    const settings = logSettings(options.options);
+    return new LogStreamSink(await openLog(url, { clientId: 'quarry-driver', settings }), options);
   }
 
   async output(): Promise<SinkOutput> {

@@ -1,7 +1,7 @@
 import { QuarryError } from '../../../common/quarry-error.ts';
 import type { Log } from '../../../log/log.ts';
 import { openLog } from '../../../log/open-log.ts';
-import { logUrl, offsetChoice, topicChoice } from '../../plan/log-options.ts';
+import { logSettings, logUrl, offsetChoice, topicChoice } from '../../plan/log-options.ts';
 import type { LogicalPlan } from '../../plan/logical-plan.ts';
 import type { SourceLeaf } from '../compile-query.ts';
 import { lagMetrics, limitedEnd, type LogOffsets, rangesOf, rowsBetween } from '../offset-planning.ts';
@@ -38,7 +38,8 @@ export class LogStreamSource implements StreamSource {
 
   static async open(leaf: SourceLeaf): Promise<LogStreamSource> {
     const url = logUrl(leaf.format, leaf.options);
-    return new LogStreamSource(await openLog(url, { clientId: 'quarry-driver' }), url, leaf);
+    const settings = logSettings(leaf.options);
+    return new LogStreamSource(await openLog(url, { clientId: 'quarry-driver', settings }), url, leaf);
   }
 
   async initial(): Promise<LogOffsets> {
@@ -104,6 +105,7 @@ export class LogStreamSource implements StreamSource {
       kind: 'log-scan',
       output,
       url: this.#url,
+      settings: logSettings(this.#options),
       ranges,
       ...(json === undefined ? {} : { json }),
       ...(sourceId === undefined ? {} : { sourceId }),

@@ -66,6 +66,23 @@ describe('a batch read of a log', () => {
     expect(await url('quarry-log', { URL: 'quarry-log://a:1' })).toBe('quarry-log://a:1');
   });
 
+  it("hands on what is meant for Kafka's client", async () => {
+    const given: unknown[] = [];
+    const options = {
+      'kafka.bootstrap.servers': 'a:1',
+      'kafka.security.protocol': 'SASL_SSL',
+      'Kafka.sasl.jaas.config': 'a.B required username="U";',
+      subscribe: 'clicks',
+    };
+    const settings = { 'security.protocol': 'SASL_SSL', 'sasl.jaas.config': 'a.B required username="U";' };
+    const resolved = await resolveLog({ format: 'kafka', options }, async (_, told) => {
+      given.push(told);
+      return open();
+    });
+    expect(given).toEqual([{ settings }]);
+    expect(resolved.settings).toEqual(settings);
+  });
+
   it('refuses ends that cannot be', async () => {
     const fails = (options: Record<string, string>, message: RegExp) =>
       expect(ranges({ subscribe: 'clicks', ...options })).rejects.toThrow(message);

@@ -57,7 +57,7 @@ async function load(
   const range = { topic: "it's", partition: 3, from: 0, until: values.length };
   const [loaded] = await loadLog(
     logOf(values, 2),
-    { url: '', ranges: [range], columns: [], json: [], ...source },
+    { url: '', ranges: [range], columns: [], json: [], settings: {}, ...source },
     table,
     { session, directory, signal: new AbortController().signal },
   );
