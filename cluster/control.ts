@@ -15,6 +15,7 @@ import {
 } from './cluster-files.ts';
 import { executorOf, type Role, serviceAddress } from './layout.ts';
 import { NodeProcess } from './node-process.ts';
+import { endPrograms } from './program-processes.ts';
 
 /** How long a process may take to close its stores before it is killed. */
 const STOP_TIMEOUT_MS = 8_000;
@@ -56,6 +57,8 @@ export async function stopProcesses(directory: string, file: ClusterFile): Promi
         .filter((process) => process.role === role)
         .map((process) => end(process.pid)),
     );
+    // Nobody begins more of them, and they still have their cluster to say good-bye to.
+    if (role === 'services/applications') await endPrograms(directory);
   }
   // Killed executors could not clear theirs.
   await sweepMemoryCaches();

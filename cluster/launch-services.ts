@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readClusterFile } from '../common/cluster-file.ts';
+import { QuarryError } from '../common/quarry-error.ts';
 import type { RoleOptions } from '../common/role.ts';
 import { readLaunchFile, writeClusterFile, writeLaunchFile } from './cluster-files.ts';
 import { layout, serviceAddress, type ServiceRole } from './layout.ts';
@@ -17,7 +19,13 @@ export interface ServiceLaunch {
   readonly ports: 'default' | 'auto';
   readonly settings: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  readonly endsWithLauncher?: boolean;
+  /** Ends a start that is under way, with INTERRUPTED. */
+  readonly signal?: AbortSignal;
 }
+
+const START_TIMEOUT_MS = 60_000;
+const RETRY_MS = 200;
 
 /** Services with a port that others know by heart. */
 const PORT_KEYS: Readonly<Record<string, string>> = {
@@ -29,25 +37,54 @@ const PORT_KEYS: Readonly<Record<string, string>> = {
 
 /**
  * Starts services beside a running cluster, side by side, and adds them to its cluster.json and launch.json. Returns them with
- * their addresses. On a failure none of them is left running. Errors: those of a service's start.
+ * their addresses. One that is killed while it starts, or whose peer is away, is started again. On a failure none of them is
+ * left running. Errors: those of a service's start, INTERRUPTED.
  */
 export async function launchServices(
   launch: ServiceLaunch,
   specs: readonly ServiceSpec[],
 ): Promise<{ processes: NodeProcess[]; addresses: Record<string, string> }> {
-  const processes = specs.map(({ name }) => new NodeProcess(launch.directory, roleOf(name), name));
+  const givenUp = new AbortController();
+  const stopped = AbortSignal.any([givenUp.signal, ...(launch.signal === undefined ? [] : [launch.signal])]);
+  const starts = specs.map((spec) => startOne(launch, spec, stopped));
   try {
-    const addresses: Record<string, string> = {};
-    await Promise.all(
-      specs.map(async (spec, i) => {
-        const address = await serve(launch, spec, processes[i]!);
-        if (address !== undefined) addresses[spec.name] = address;
-      }),
+    const started = await Promise.all(starts);
+    const addresses = started.flatMap(({ process, address }) =>
+      address === undefined ? [] : [[process.name, address] as const],
     );
-    return { processes, addresses };
+    return { processes: started.map(({ process }) => process), addresses: Object.fromEntries(addresses) };
   } catch (thrown) {
-    await Promise.all(processes.map((process) => process.kill()));
+    givenUp.abort();
+    for (const each of await Promise.allSettled(starts)) {
+      if (each.status === 'fulfilled') await each.value.process.kill();
+    }
     throw thrown;
+  }
+}
+
+async function startOne(
+  launch: ServiceLaunch,
+  spec: ServiceSpec,
+  stopped: AbortSignal,
+): Promise<{ process: NodeProcess; address: string | undefined }> {
+  const deadlineMs = performance.now() + (launch.timeoutMs ?? START_TIMEOUT_MS);
+  const { endsWithLauncher = false } = launch;
+  for (;;) {
+    const process = new NodeProcess(launch.directory, roleOf(spec.name), spec.name, { endsWithLauncher });
+    const end = () => void process.kill();
+    stopped.addEventListener('abort', end);
+    try {
+      stopped.throwIfAborted();
+      return { process, address: await serve(launch, spec, process, deadlineMs - performance.now()) };
+    } catch (thrown) {
+      const isPassing = process.wasKilled || QuarryError.from(thrown).reaction === 'retry';
+      await process.kill();
+      if (stopped.aborted) throw new QuarryError('INTERRUPTED', `the start of ${spec.name} was given up`);
+      if (!isPassing || performance.now() >= deadlineMs) throw thrown;
+      await sleep(RETRY_MS);
+    } finally {
+      stopped.removeEventListener('abort', end);
+    }
   }
 }
 
@@ -55,6 +92,7 @@ async function serve(
   launch: ServiceLaunch,
   { name, service }: ServiceSpec,
   process: NodeProcess,
+  timeoutMs: number,
 ): Promise<string | undefined> {
   const { directory } = launch;
   const portKey = PORT_KEYS[name];
@@ -70,7 +108,7 @@ async function serve(
     service,
   };
   mkdirSync(options.directory, { recursive: true });
-  const ready = await process.serve(options, launch.timeoutMs ?? 60_000);
+  const ready = await process.serve(options, Math.max(1, timeoutMs));
   const address = serviceAddress(roleOf(name), ready);
   const bound =
     portKey === undefined || address === undefined ? {} : { [portKey]: address.split(':').at(-1)! };

@@ -16,6 +16,8 @@ export interface LaunchOptions {
   readonly settings: Readonly<Record<string, string>>;
   /** How long the whole start may take. */
   readonly timeoutMs?: number;
+  /** No process outlives this one, not even when it is killed with -9. */
+  readonly endsWithLauncher?: boolean;
 }
 
 export interface LaunchedCluster {
@@ -58,16 +60,27 @@ export async function launchCluster(options: LaunchOptions): Promise<LaunchedClu
     );
   }
   mkdirSync(directory, { recursive: true });
-  const launch = new Launch(directory, options);
+  const deadlineMs = performance.now() + (options.timeoutMs ?? 60_000);
+  let launch = new Launch(directory, options, deadlineMs);
   // Ctrl-C while it starts must leave nothing running either.
-  const interrupted = () => void launch.abandon().then(() => process.exit(130));
+  const interrupted = () => {
+    launch.wasInterrupted = true;
+    void launch.abandon().then(() => process.exit(130));
+  };
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
-    return await launch.run();
-  } catch (thrown) {
-    await launch.abandon();
-    throw explain(thrown, options.ports);
+    for (;;) {
+      try {
+        return await launch.run();
+      } catch (thrown) {
+        const mayTryAgain = launch.wasKilled && performance.now() < deadlineMs;
+        await launch.abandon();
+        if (launch.wasInterrupted) throw new QuarryError('INTERRUPTED', 'the start was interrupted');
+        if (!mayTryAgain) throw explain(thrown, options.ports);
+        launch = new Launch(directory, options, deadlineMs);
+      }
+    }
   } finally {
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
@@ -81,19 +94,41 @@ class Launch {
   readonly #processes: NodeProcess[] = [];
   readonly #records: Record<string, ProcessRecord> = {};
 
-  constructor(directory: string, options: LaunchOptions) {
+  wasInterrupted = false;
+  #isAbandoned = false;
+  #isUp = false;
+  #wasKilled = false;
+
+  constructor(directory: string, options: LaunchOptions, deadlineMs: number) {
     this.#directory = directory;
     this.#options = options;
-    this.#deadlineMs = performance.now() + (options.timeoutMs ?? 60_000);
+    this.#deadlineMs = deadlineMs;
   }
 
-  async run(): Promise<LaunchedCluster> {
+  /** It failed because somebody killed one of the processes. */
+  get wasKilled(): boolean {
+    return this.#wasKilled;
+  }
+
+  run(): Promise<LaunchedCluster> {
+    return new Promise((resolve, reject) => {
+      // Those that were ready before would be waited for until the time is up.
+      const onKill = (error: QuarryError) => {
+        this.#wasKilled = true;
+        reject(error);
+      };
+      this.#bringUp(onKill).then(resolve, reject);
+    });
+  }
+
+  async #bringUp(onKill: (error: QuarryError) => void): Promise<LaunchedCluster> {
     // All processes load their code side by side; each is told its options when the addresses in them are known.
     const indexes = Array.from({ length: this.#options.nodes }, (_, i) => i + 1);
     const namenode = this.#spawn('namenode', 'namenode');
     const datanodes = indexes.map((i) => this.#spawn('datanode', datanodeName(i)));
     const driver = this.#spawn('driver', 'driver');
     const executors = indexes.map((i) => this.#spawn('executor', executorName(i)));
+    this.#watch(onKill);
 
     const readyNamenode = await this.#serve('namenode', namenode, {});
     const namenodeAddress = address(readyNamenode, 'grpc');
@@ -134,6 +169,8 @@ class Launch {
         ...http(readyDriver),
       },
     };
+    if (this.#isAbandoned) throw new QuarryError('INTERRUPTED', 'the start was given up');
+    this.#isUp = true;
     writeLaunchFile(this.#directory, { processes: this.#records });
     writeClusterFile(this.#directory, file);
     return { directory: this.#directory, file, processes: this.#processes };
@@ -141,13 +178,24 @@ class Launch {
 
   /** Ends whatever was started. */
   async abandon(): Promise<void> {
+    this.#isAbandoned = true;
     await Promise.all(this.#processes.map((process) => process.kill()));
   }
 
   #spawn(role: Role, name: string): NodeProcess {
-    const process = new NodeProcess(this.#directory, role, name);
+    const { endsWithLauncher = false } = this.#options;
+    const process = new NodeProcess(this.#directory, role, name, { endsWithLauncher });
     this.#processes.push(process);
     return process;
+  }
+
+  #watch(onKill: (error: QuarryError) => void): void {
+    for (const each of this.#processes) {
+      each.onExit((how) => {
+        if (this.#isUp || this.#isAbandoned || !each.wasKilled) return;
+        onKill(new QuarryError('INTERNAL', `${each.name} was ended (${how}) while the cluster started`));
+      });
+    }
   }
 
   async #serve(role: Role, process: NodeProcess, known: Partial<RoleOptions>): Promise<ReadyProcess> {

@@ -25,9 +25,17 @@ export class NodeProcess {
   readonly #child: ChildProcess;
   readonly #log: string;
   readonly #exited: Promise<string>;
+  readonly #endsWithLauncher: boolean;
+  #wasKilled = false;
 
-  constructor(directory: string, role: Role, name: string) {
+  constructor(
+    directory: string,
+    role: Role,
+    name: string,
+    options: { readonly endsWithLauncher?: boolean } = {},
+  ) {
     this.name = name;
+    this.#endsWithLauncher = options.endsWithLauncher ?? false;
     this.#log = layout.logFile(directory, name);
     mkdirSync(dirname(this.#log), { recursive: true });
     const log = openSync(this.#log, 'a');
@@ -41,7 +49,10 @@ export class NodeProcess {
     closeSync(log);
     const disconnected = new Promise<void>((resolve) => this.#child.once('disconnect', () => resolve()));
     const exited = new Promise<string>((resolve) =>
-      this.#child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)),
+      this.#child.once('exit', (code, signal) => {
+        this.#wasKilled = signal !== null || code === 0;
+        resolve(signal ?? `exit code ${code}`);
+      }),
     );
     // Its last words may still be in the channel when it has exited: the channel closes after they are read.
     this.#exited = exited.then((how) => disconnected.then(() => how));
@@ -69,10 +80,17 @@ export class NodeProcess {
         isReady = true;
         resolve(received as RoleMessage);
       });
-      if (this.#child.connected) this.#child.send(options);
+      const told: RoleOptions = this.#endsWithLauncher ? { ...options, endsWithLauncher: true } : options;
+      // One that has just been killed takes no message: its end is what is told.
+      if (this.#child.connected) this.#child.send(told, () => undefined);
     });
     if (message.kind === 'failed') throw QuarryError.fromWire(message.error);
     return { pid: this.pid, addresses: message.addresses, facts: message.facts };
+  }
+
+  /** Somebody ended it with a signal: that says nothing against starting it again. */
+  get wasKilled(): boolean {
+    return this.#wasKilled;
   }
 
   /** Calls back when the process has ended, with what ended it. */

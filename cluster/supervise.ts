@@ -19,14 +19,20 @@ export async function supervise(
   say: (line: string) => void,
 ): Promise<SupervisedCluster> {
   const { directory } = cluster;
-  const supervisor = new Supervisor(directory, say);
+  const supervisor = new Supervisor(launch, say);
+  const stopped = new AbortController();
+  /** What is being started is in no file yet. */
+  let starting: Promise<unknown> = Promise.resolve();
   for (const process of cluster.processes) supervisor.watch(process);
   const stop = async () => {
-    await supervisor.release();
+    stopped.abort();
+    await Promise.all([supervisor.release(), starting]);
     await stopProcesses(directory, readClusterFile(directory));
   };
   const startServices = async (specs: readonly ServiceSpec[]) => {
-    const { processes, addresses } = await launchServices(launch, specs);
+    const start = launchServices({ ...launch, signal: anyOf(stopped.signal, launch.signal) }, specs);
+    starting = Promise.allSettled([starting, start]);
+    const { processes, addresses } = await start;
     for (const process of processes) supervisor.watch(process);
     return addresses;
   };
@@ -38,4 +44,8 @@ export async function supervise(
   }
   writeClusterFile(directory, { ...readClusterFile(directory), supervisor: { pid: process.pid } });
   return { startServices, stop };
+}
+
+function anyOf(own: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? own : AbortSignal.any([own, other]);
 }

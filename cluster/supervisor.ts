@@ -18,13 +18,18 @@ const STABLE_MS = 30_000;
  */
 export class Supervisor {
   readonly #directory: string;
+  readonly #endsWithLauncher: boolean;
   readonly #say: (message: string) => void;
   /** Started and not in cluster.json yet. */
   readonly #starting = new Set<NodeProcess>();
   #isReleased = false;
 
-  constructor(directory: string, say: (message: string) => void) {
+  constructor(
+    { directory, endsWithLauncher = false }: { directory: string; endsWithLauncher?: boolean },
+    say: (message: string) => void,
+  ) {
     this.#directory = directory;
+    this.#endsWithLauncher = endsWithLauncher;
     this.#say = say;
   }
 
@@ -50,7 +55,9 @@ export class Supervisor {
     const nextMs = Math.min(waitMs * 2, RESTART_MS_MAX);
     const record = readLaunchFile(this.#directory).processes[name];
     if (record === undefined) throw new QuarryError('INTERNAL', `launch.json does not know ${name}`);
-    const started = new NodeProcess(this.#directory, record.role, name);
+    const started = new NodeProcess(this.#directory, record.role, name, {
+      endsWithLauncher: this.#endsWithLauncher,
+    });
     this.#starting.add(started);
     try {
       const ready = await started.serve(record.options, START_TIMEOUT_MS);

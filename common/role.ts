@@ -22,6 +22,8 @@ export interface RoleOptions {
   readonly unixSocket: string;
   /** What a service is told besides the configuration, by name: URLs of others, topics, globs. Each service's start.ts lists its own. */
   readonly service?: Readonly<Record<string, string>>;
+  /** Told by a launcher that nobody outlives: the process closes and ends when its launcher has gone, however that ended. */
+  readonly endsWithLauncher?: boolean;
 }
 
 export interface RunningRole {
@@ -42,6 +44,8 @@ export type RoleMessage =
       readonly facts: Record<string, string>;
     }
   | { readonly kind: 'failed'; readonly error: WireError };
+
+const CLOSE_MS_MAX = 8_000;
 
 /** The whole life of a role's process: start, say so, serve until SIGTERM or SIGINT, close, exit 0. */
 export async function runRole(role: string, start: StartRole): Promise<void> {
@@ -71,12 +75,31 @@ export async function runRole(role: string, start: StartRole): Promise<void> {
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
     log.info({ addresses: running.addresses, pid: process.pid }, 'process.ready');
-    tell({ kind: 'ready', addresses: { ...running.addresses }, facts: { ...running.facts } });
+    const ready = {
+      kind: 'ready' as const,
+      addresses: { ...running.addresses },
+      facts: { ...running.facts },
+    };
+    if (options.endsWithLauncher === true) {
+      endWithLauncher(stop);
+      process.send?.(ready);
+    } else tell(ready);
   } catch (thrown) {
     const error = QuarryError.from(thrown);
     console.error(error.code === 'INTERNAL' ? error.stack : `${error.code}: ${error.message}`);
     tell({ kind: 'failed', error: error.toWire() }, () => process.exit(1));
   }
+}
+
+/** The channel stays open: the system closes it when the launcher has gone, also by kill -9. */
+function endWithLauncher(stop: () => void): void {
+  process.removeAllListeners('disconnect');
+  process.once('disconnect', () => {
+    stop();
+    // Peers go at the same time, and nobody is there to lose patience.
+    setTimeout(() => process.exit(1), CLOSE_MS_MAX).unref();
+  });
+  process.channel?.unref();
 }
 
 /** The launcher starts every process at once and sends each its options when the addresses in them are known. */

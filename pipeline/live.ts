@@ -1,4 +1,4 @@
-import { untilSignal } from '../cluster/until-signal.ts';
+import { untilAborted } from '../cluster/until-signal.ts';
 import { writeClicks, writeClicksLive } from './click-writer.ts';
 import type { PipelineOptions } from './options.ts';
 import { runNightly } from './nightly-run.ts';
@@ -8,13 +8,13 @@ import { streamArgs, superviseJob } from './submit-job.ts';
 const DAY_MS = 86_400_000;
 const NIGHTLY_MS = 600_000;
 
-/** Yesterday's clicks at once, today's as they come; last night's DAG; until Ctrl-C. */
+/** Yesterday's clicks at once, today's as they come; last night's DAG; until the signal. */
 export async function runLive(
   pipeline: Pipeline,
   options: PipelineOptions,
   say: (line: string) => void,
+  stopped: AbortSignal,
 ): Promise<void> {
-  const stopped = new AbortController();
   const nowMs = Date.now();
   const todayMs = Math.floor(nowMs / DAY_MS) * DAY_MS;
   const yesterday = new Date(todayMs - DAY_MS).toISOString().slice(0, 10);
@@ -33,7 +33,7 @@ export async function runLive(
   const writing =
     options.rate === 0
       ? Promise.resolve()
-      : writeClicksLive(pipeline.accessLog, { ...ahead, count: options.rate * 365 * 86_400 }, stopped.signal);
+      : writeClicksLive(pipeline.accessLog, { ...ahead, count: options.rate * 365 * 86_400 }, stopped);
 
   say('');
   say(`dashboard        ${pipeline.webUrl}`);
@@ -48,9 +48,8 @@ export async function runLive(
     () => say(`${DAG_ID} has ranked ${yesterday}: the mail is in ${pipeline.directory}/mail`),
     (thrown: unknown) => say(thrown instanceof Error ? thrown.message : String(thrown)),
   );
-  await untilSignal();
+  await untilAborted(stopped);
   say('stopping');
-  stopped.abort();
   await writing;
   await Promise.race([nightly, Promise.resolve()]);
 }

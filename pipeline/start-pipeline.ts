@@ -1,11 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isSupervisor, runningCluster } from '../cluster/cluster-files.ts';
+import { stopProcesses } from '../cluster/control.ts';
 import { launchCluster } from '../cluster/launch.ts';
 import { supervise, type SupervisedCluster } from '../cluster/supervise.ts';
 import { type ClusterFile, readClusterFile } from '../common/cluster-file.ts';
 import { packageRoot } from '../common/package-root.ts';
 import { openMailBox } from './mail-box.ts';
 import type { PipelineOptions, TablesTarget } from './options.ts';
+import { SubmittedJobs } from './submitted-jobs.ts';
 
 /** Where the parts of a running pipeline are. */
 export interface Pipeline {
@@ -19,6 +22,7 @@ export interface Pipeline {
   readonly webUrl: string;
   /** What the agent follows. */
   readonly accessLog: string;
+  readonly jobs: SubmittedJobs;
   /** cluster.json as it is now. */
   file(): ClusterFile;
   stop(): Promise<void>;
@@ -33,26 +37,25 @@ export const CLICKSTREAM = join(packageRoot, 'examples/clickstream');
 const COLUMNS =
   'product STRING, user STRING, request_id STRING, remote_addr STRING, request STRING, status INT, body_bytes_sent BIGINT, request_time DOUBLE, http_user_agent STRING';
 
-/** Starts the cluster and every service, supervised from this process. On a failure nothing is left running. */
+/**
+ * Starts the cluster and every service, supervised from this process, which none of them outlives. On a failure, or when the
+ * signal comes, nothing is left running. Errors: INTERRUPTED by the signal.
+ */
 export async function startPipeline(
   options: PipelineOptions,
   say: (line: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Pipeline> {
-  const { directory, ports, settings, topic } = options;
+  const { directory, ports, topic } = options;
+  await endLeftover(directory, say);
   const mailBox = options.smtp === undefined ? await openMailBox(join(directory, 'mail')) : undefined;
-  const launched = await launchCluster({
-    directory,
-    nodes: options.nodes,
-    ports,
-    settings: { ...settings, 'workflow.smtpUrl': options.smtp ?? mailBox!.url },
-  });
-  const launch = {
-    directory,
-    ports,
-    settings: { ...settings, 'workflow.smtpUrl': options.smtp ?? mailBox!.url },
-  };
+  const settings = { ...options.settings, 'workflow.smtpUrl': options.smtp ?? mailBox!.url };
+  const launch = { directory, ports, settings, endsWithLauncher: true, signal: interrupted };
+  const launched = await launchCluster({ ...launch, nodes: options.nodes });
   const cluster = await supervise(launched, launch, say);
+  const jobs = new SubmittedJobs();
   const stop = async () => {
+    await jobs.end();
     await cluster.stop();
     await mailBox?.close();
   };
@@ -121,6 +124,7 @@ export async function startPipeline(
       workflowUrl: `http://${started['workflow']}`,
       webUrl: `http://${web['web']}`,
       accessLog,
+      jobs,
       file: () => readClusterFile(directory),
       stop,
     };
@@ -128,4 +132,12 @@ export async function startPipeline(
     await stop();
     throw thrown;
   }
+}
+
+/** Processes end with their launcher; those of one that was killed just now may still be at it. */
+async function endLeftover(directory: string, say: (line: string) => void): Promise<void> {
+  const file = runningCluster(directory);
+  if (file === undefined || isSupervisor(file.supervisor?.pid)) return;
+  say(`ending what an earlier pipeline in ${directory} has left`);
+  await stopProcesses(directory, file);
 }

@@ -43,16 +43,18 @@ export async function endJob(pipeline: Pipeline, id: string): Promise<void> {
 
 function submit(pipeline: Pipeline, words: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(packageRoot, 'bin/quarry'), 'submit', ...words], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, QUARRY_CLUSTER: pipeline.directory },
-    });
+    const child = pipeline.jobs.start(() =>
+      spawn(process.execPath, [join(packageRoot, 'bin/quarry'), 'submit', ...words], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, QUARRY_CLUSTER: pipeline.directory },
+      }),
+    );
     let output = '';
     const keep = (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-20_000);
     };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
     child.once('error', reject);
     child.once('close', (code) => resolve({ code: code ?? 1, output }));
   });

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { globSync } from 'tinyglobby';
 import { bundleWeb } from './bundle-web.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -19,6 +20,8 @@ const EXTERNAL = [
   'snappy',
   'tsx',
 ];
+
+const SERVICES = globSync('services/*/main.ts', { cwd: root }).map((path) => dirname(path));
 
 /** What CommonJS packages expect around them. */
 const BANNER = `import { createRequire as makeRequire } from 'node:module';
@@ -70,5 +73,7 @@ await Promise.all([
     'executor/main.ts',
     'cli/main.ts',
     'cluster/first-light.ts',
+    'pipeline/main.ts',
+    ...SERVICES.map((name) => `${name}/main.ts`),
   ].map(bundle),
 ]);

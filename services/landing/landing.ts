@@ -37,6 +37,7 @@ export class Landing {
   readonly #fs: FileSystem;
   readonly #source: LogSource;
   readonly #logger: Logger;
+  readonly #stageDirectory: string;
   readonly #stopped = new AbortController();
   #partitions: readonly PartitionLanding[] = [];
   #closed: readonly string[] = [];
@@ -44,12 +45,18 @@ export class Landing {
 
   constructor(
     options: LandingOptions,
-    { fs, source, logger }: { fs: FileSystem; source: LogSource; logger: Logger },
+    {
+      fs,
+      source,
+      logger,
+      stageDirectory,
+    }: { fs: FileSystem; source: LogSource; logger: Logger; stageDirectory: string },
   ) {
     this.#options = options;
     this.#fs = fs;
     this.#source = source;
     this.#logger = logger;
+    this.#stageDirectory = stageDirectory;
   }
 
   get status(): LandingStatus {
@@ -66,7 +73,7 @@ export class Landing {
 
   /** Until `stop`. Errors: what waiting does not mend, such as OFFSET_OUT_OF_RANGE where records are gone. */
   async run(): Promise<void> {
-    const stage = await ParquetStage.open(this.#options);
+    const stage = await ParquetStage.open(this.#options, this.#stageDirectory);
     try {
       for (let waitMs = 100; !this.#stopped.signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
         try {

@@ -1,6 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kernel, identifier, literal } from '../../client/ingest/kernel.ts';
 import { lateSql } from '../../common/stream/lateness.ts';
@@ -48,8 +47,10 @@ export class ParquetStage {
     this.#options = options;
   }
 
-  static async open(options: LandingOptions): Promise<ParquetStage> {
-    const directory = await mkdtemp(join(tmpdir(), 'quarry-landing-'));
+  /** `directory` is the stage's own: what a killed process has left in it is removed. */
+  static async open(options: LandingOptions, directory: string): Promise<ParquetStage> {
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true });
     const kernel = await Kernel.open({ directory, memoryLimitBytes: MEMORY_BYTES, timezone: 'UTC' });
     return new ParquetStage(kernel, directory, options);
   }

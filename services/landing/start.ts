@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { FileSystem } from '../../client/fs/file-system.ts';
 import { json, notFound, serveHttp } from '../../common/http-door.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
@@ -11,7 +12,8 @@ export const start: StartRole = async (options, config, seams) => {
   const landingOptions = readLandingOptions(options.service ?? {});
   const fs = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
   const log = await openLog(landingOptions.log, { clientId: `quarry-landing-${landingOptions.name}` });
-  const landing = new Landing(landingOptions, { fs, source: log.source, logger: seams.log });
+  const stageDirectory = join(options.directory, 'stage');
+  const landing = new Landing(landingOptions, { fs, source: log.source, logger: seams.log, stageDirectory });
   const http = await serveHttp(config['bind.host'], 0, (path) =>
     path === '/status' ? json(landing.status) : notFound('GET /status'),
   );

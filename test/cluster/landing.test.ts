@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileSystem } from '../../client/fs/file-system.ts';
 import { resolveConfig } from '../../common/config.ts';
@@ -77,7 +78,12 @@ describe('the raw landing', () => {
       name,
     };
     const options = readLandingOptions({ ...told, flushRows: '700', flushMs: '200' });
-    return new Landing(options, { fs: withFs, source: log.source, logger: silentLog() });
+    return new Landing(options, {
+      fs: withFs,
+      source: log.source,
+      logger: silentLog(),
+      stageDirectory: join(cluster.directory, `stage-${name}`),
+    });
   }
 
   it('lands every record once, whatever fails around its commits and however many land at once', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { FileSystem } from '../../../client/fs/file-system.ts';
 import { resolveConfig } from '../../../common/config.ts';
 import { silentLog } from '../../../common/log.ts';
@@ -42,7 +43,8 @@ export async function landClicks(
   }
   const told = { log: 'quarry-log://memory', topic: 'clicks', directory: DIRECTORY, name: 'test' };
   const options = readLandingOptions({ ...told, columns: 'product STRING, user STRING', flushMs: '200' });
-  const landing = new Landing(options, { fs, source: log.source, logger: silentLog() });
+  const stageDirectory = join(cluster.directory, 'stage');
+  const landing = new Landing(options, { fs, source: log.source, logger: silentLog(), stageDirectory });
   const running = landing.run();
   const end = (await log.source.latest('clicks'))[0]!.offset;
   await fs.writeFile('/end', JSON.stringify({ 0: end }));

@@ -1,6 +1,8 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLandingOptions } from '../../../../services/landing/landing-options.ts';
 import { ParquetStage } from '../../../../services/landing/parquet-stage.ts';
 
@@ -22,8 +24,23 @@ async function rowsOf(path: string): Promise<Record<string, unknown>[]> {
 }
 
 describe('staging records as Parquet', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'quarry-stage-test-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('takes over the directory of a killed process without what that has left', async () => {
+    writeFileSync(join(directory, 'stage.duckdb'), 'half a database');
+    writeFileSync(join(directory, '2-20261121.parquet'), 'half a file');
+    const stage = await ParquetStage.open(options, directory);
+    expect(readdirSync(directory).filter((name) => !name.startsWith('stage.duckdb'))).toEqual([]);
+    await stage.close();
+    expect(existsSync(directory)).toBe(false);
+  });
+
   it('writes a file a day, marks what is late and keeps what does not parse', async () => {
-    const stage = await ParquetStage.open(options);
+    const stage = await ParquetStage.open(options, directory);
     try {
       const staged = await stage.write({
         partition: 2,
@@ -60,7 +77,7 @@ describe('staging records as Parquet', () => {
   });
 
   it('carries the highest event time of earlier files into the next', async () => {
-    const stage = await ParquetStage.open(options);
+    const stage = await ParquetStage.open(options, directory);
     try {
       const records = { partition: 0, offsets: [5], values: [line('2026-11-21T10:00:00Z', 'a')] };
       expect(await stage.write({ ...records, highestMs: null })).toMatchObject({ lateRows: 0 });
