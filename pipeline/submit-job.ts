@@ -45,7 +45,7 @@ function submit(pipeline: Pipeline, words: readonly string[]): Promise<{ code: n
   return new Promise((resolve, reject) => {
     const child = pipeline.jobs.start(() =>
       spawn(process.execPath, [join(packageRoot, 'bin/quarry'), 'submit', ...words], {
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         env: { ...process.env, QUARRY_CLUSTER: pipeline.directory },
       }),
     );

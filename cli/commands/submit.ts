@@ -25,6 +25,7 @@ quarry submit --status ID | --kill ID
     --supervise leaves the job in the cluster, which starts it again until it ends with exit code 0, and prints its ID
     a job finds its cluster through QUARRY_CLUSTER and SPARK_REMOTE, which are set for it; its exit code is the command's`,
   async run(words) {
+    endWithStarter();
     const at = words.findIndex((word, i) => !word.startsWith('-') && !VALUED.includes(words[i - 1] ?? ''));
     const own = at < 0 ? words : words.slice(0, at);
     const { values } = parse('submit', own, {
@@ -48,6 +49,15 @@ quarry submit --status ID | --kill ID
     });
   },
 };
+
+/** Who starts this with a channel does not want to be outlived: the system closes the channel also when it was killed with -9. */
+function endWithStarter(): void {
+  if (process.send === undefined) return;
+  const end = () => process.kill(process.pid, 'SIGTERM');
+  if (!process.connected) end();
+  process.once('disconnect', end);
+  process.channel?.unref();
+}
 
 /** Errors: CLUSTER_NOT_RUNNING when nobody supervises. */
 async function supervised(

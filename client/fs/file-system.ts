@@ -160,8 +160,18 @@ export class FileSystem {
     return gather(await this.open(path, { offset, length, reuseBuffers: true }));
   }
 
+  /** One version of the file, whole: what is replaced while it is read is read anew. Errors: as `open` and FileReader.read. */
   async readFile(path: string): Promise<Buffer> {
-    return gather(await this.open(path, { reuseBuffers: true }));
+    for (;;) {
+      const file = await this.locate(path);
+      try {
+        return await gather(this.openLocated(file, { reuseBuffers: true }));
+      } catch (thrown) {
+        if (!hasCode(thrown, 'BLOCK_UNAVAILABLE')) throw thrown;
+        // Its blocks go with the old version; who asked by name means the new one.
+        if ((await this.stat(path)).inodeId === file.status.inodeId) throw thrown;
+      }
+    }
   }
 
   /** The file is taken away again when it could not be written whole. */

@@ -38,7 +38,8 @@ export class ApplicationProcess {
       {
         cwd: home,
         detached: true,
-        stdio: ['ignore', log, log],
+        // Its channel ends it when we are killed and nobody comes after us.
+        stdio: ['ignore', log, log, 'ipc'],
         env: {
           ...process.env,
           ...application.environment,

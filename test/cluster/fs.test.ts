@@ -95,6 +95,24 @@ describe('the file system of a running cluster', () => {
     expect(await fs.exists('/names/deep')).toBe(false);
   });
 
+  it('reads one version whole of a file that is replaced again and again', async () => {
+    await fs.writeFile('/replaced/now', '0');
+    let isOver = false;
+    const reading = (async () => {
+      const seen = new Set<string>();
+      while (!isOver) seen.add((await fs.readFile('/replaced/now')).toString());
+      return seen;
+    })();
+    for (let i = 1; i <= 20; i++) {
+      await fs.writeFile(`/replaced/${i}`, `${i}`);
+      await fs.rename(`/replaced/${i}`, '/replaced/now', { overwrite: true });
+    }
+    isOver = true;
+    const seen = await reading;
+    expect(seen.size).toBeGreaterThan(2);
+    expect([...seen].every((text) => /^\d+$/.test(text))).toBe(true);
+  });
+
   it('lists more entries than a page holds', async () => {
     const names = Array.from({ length: 2_100 }, (_, i) => `/many/${String(i).padStart(4, '0')}`);
     for (let at = 0; at < names.length; at += 100) {

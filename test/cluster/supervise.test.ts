@@ -101,7 +101,10 @@ describe('a supervised cluster', () => {
       30_000,
     );
     expect(isRunning(runPids()[0]!)).toBe(false);
-    expect((await quarry(['submit', '--kill', id], cluster)).stdout).toContain('stopped');
+    expect(await quarry(['submit', '--kill', id], cluster)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('stopped') as string,
+    });
     expect(isRunning(runPids()[1]!)).toBe(false);
   });
 

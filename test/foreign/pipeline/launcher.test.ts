@@ -40,7 +40,8 @@ describe('the launcher of the pipeline', () => {
         60_000,
       );
       // The job of the stream too, which is a process of the applications service.
-      const job = () => processesOfDirectory(directory).filter((pid) => /clicks-per-minute/.test(command(pid)));
+      const job = () =>
+        processesOfDirectory(directory).filter((pid) => /clicks-per-minute/.test(command(pid)));
       await eventually(
         async () => job().length,
         (count) => count > 0,
@@ -66,7 +67,8 @@ describe('the launcher of the pipeline', () => {
     async () => {
       for (const role of ['namenode', 'services/applications', 'services/log']) {
         const pid = await eventually(
-          async () => childrenOf(launched).find((each) => command(each).includes(`dist/${role}/main.js`)) ?? 0,
+          async () =>
+            childrenOf(launched).find((each) => command(each).includes(`dist/${role}/main.js`)) ?? 0,
           (found) => found > 0,
           30_000,
         );
