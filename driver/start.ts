@@ -4,6 +4,7 @@ import type { StartRole } from '../common/role.ts';
 import { analyzerPlanner } from './connect/analyzer-planner.ts';
 import { ConnectServer } from './connect/connect-server.ts';
 import { ConnectService } from './connect/connect-service.ts';
+import { explainString } from './connect/explain-string.ts';
 import { ExtensionTable } from './connect/extensions.ts';
 import { warmUp } from './connect/warm-up.ts';
 import { serveJobs } from './http/http-door.ts';
@@ -19,7 +20,13 @@ export const start: StartRole = async (options, config, seams) => {
   const fileSystem = await FileSystem.connect({ namenodeAddress: options.namenodeAddress, config, seams });
   const executorDoor = seams.rpc.createServer();
   const compute = startCompute({ config, seams, fileSystem, server: executorDoor });
-  const streams = new StreamEngine({ compute, fileSystem, config, seams });
+  const streams = new StreamEngine({
+    compute,
+    fileSystem,
+    config,
+    seams,
+    explain: ({ plan }, extended) => explainString(plan, extended),
+  });
   const sessions = new SessionTable({
     clock: seams.clock,
     resolveFiles: (source) => compute.files.resolve(source),

@@ -18,12 +18,16 @@ export async function withRemoteRelation(
   }
 }
 
+export type ForeachKind = 'foreachBatch' | 'foreach';
+
 /** What a user's function threw, whatever language it is in. */
-export function foreachFailure(reason: string): QuarryError {
-  const errorClass = 'FOREACH_BATCH_USER_FUNCTION_ERROR';
+export function foreachFailure(reason: string, kind: ForeachKind = 'foreachBatch'): QuarryError {
+  const isBatch = kind === 'foreachBatch';
+  const errorClass = isBatch ? 'FOREACH_BATCH_USER_FUNCTION_ERROR' : 'FOREACH_USER_FUNCTION_ERROR';
+  const sink = isBatch ? 'foreach batch sink' : 'foreach sink';
   return new QuarryError(
     'USER_CODE',
-    `[${errorClass}] An error occurred in the user provided function in foreach batch sink. Reason: ${reason} SQLSTATE: 39000`,
+    `[${errorClass}] An error occurred in the user provided function in ${sink}. Reason: ${reason} SQLSTATE: 39000`,
     { details: { errorClass, sqlState: '39000' } },
   );
 }

@@ -6,11 +6,35 @@ import type { StreamingForeachFunction } from '../../proto/gen/spark/connect/Str
 import { unsupported } from '../plan/errors.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { Session } from '../session/session.ts';
-import { foreachFailure, withRemoteRelation } from './foreach-batch.ts';
+import { foreachFailure, type ForeachKind, withRemoteRelation } from './foreach-batch.ts';
 import { FrameReader, int32, int64, text } from './python-frames.ts';
 
 /** Module of PySpark's own wheel that runs a pickled foreachBatch function. */
 const WORKER = 'pyspark.sql.connect.streaming.worker.foreach_batch_worker';
+/**
+ * The same worker for `foreach`, whose function takes a partition's number and its rows: each batch is one partition here. An
+ * object's `open` asks the task's context for the batch.
+ */
+const ROW_WORKER = `
+import runpy
+from pyspark import worker
+from pyspark.taskcontext import TaskContext
+
+read = worker.read_command
+
+def read_foreach(serializer, infile):
+    function = read(serializer, infile)[0]
+    def process(batch, batch_id):
+        context = TaskContext._getOrCreate()
+        context._partitionId = 0
+        context._localProperties = {"streaming.sql.batchId": str(batch_id)}
+        for _ in function(0, batch.toLocalIterator()):
+            pass
+    return process
+
+worker.read_command = read_foreach
+runpy.run_module("${WORKER}", run_name="__main__")
+`;
 /** Importing PySpark with pandas takes seconds on a cold machine. */
 const CONNECT_TIMEOUT_MS = 60_000;
 const STDERR_LENGTH_MAX = 4_000;
@@ -18,19 +42,21 @@ const STDERR_LENGTH_MAX = 4_000;
 const EXCEPTION_THROWN = -2;
 
 /**
- * Spark's own worker process for a Python foreachBatch function. It connects to a socket of ours, proves itself with a secret, gets
+ * Spark's own worker process for a Python foreachBatch or foreach function. It connects to a socket of ours, proves itself with a secret, gets
  * the function, and for each batch a relation id and a batch id; it reads the batch's rows over Spark Connect, in the user's session.
  */
 export class PythonForeach {
   readonly #session: Session;
   readonly #process: ChildProcess;
   readonly #server: Server;
+  readonly #kind: ForeachKind;
   #socket: Socket | undefined;
   #reader: FrameReader | undefined;
   #stderr = '';
 
-  private constructor(session: Session, process: ChildProcess, server: Server) {
+  private constructor(session: Session, process: ChildProcess, server: Server, kind: ForeachKind) {
     this.#session = session;
+    this.#kind = kind;
     this.#process = process;
     this.#server = server;
     process.stderr?.on('data', (chunk: Buffer) => {
@@ -43,18 +69,19 @@ export class PythonForeach {
     { pythonFunction }: StreamingForeachFunction,
     session: Session,
     connectAddress: string,
+    kind: ForeachKind,
   ): Promise<PythonForeach> {
-    if (pythonFunction == null) throw unsupported('A foreachBatch function that is not in Python');
+    if (pythonFunction == null) throw unsupported(`A ${kind} function that is not in Python`);
     const secret = randomBytes(32).toString('hex');
     const server = createServer();
     const port = await listening(server);
     const python =
       session.settings.find('spark.pyspark.python') ?? process.env['PYSPARK_PYTHON'] ?? 'python3';
-    const child = spawn(python, ['-m', WORKER], {
+    const child = spawn(python, kind === 'foreach' ? ['-c', ROW_WORKER] : ['-m', WORKER], {
       env: workerEnvironment(session, connectAddress, port, secret),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    const worker = new PythonForeach(session, child, server);
+    const worker = new PythonForeach(session, child, server, kind);
     try {
       await worker.#connect(python, secret);
       worker.#send(text(pythonFunction.pythonVer), text(session.sessionId));
@@ -118,7 +145,7 @@ export class PythonForeach {
   async #answer(): Promise<void> {
     try {
       const result = await this.#reader!.int32();
-      if (result === EXCEPTION_THROWN) throw foreachFailure(await this.#reader!.text());
+      if (result === EXCEPTION_THROWN) throw foreachFailure(await this.#reader!.text(), this.#kind);
     } catch (thrown) {
       if (thrown instanceof QuarryError) throw thrown;
       throw workerFailure('python', 'went away', this.#stderr);

@@ -10,7 +10,7 @@ import { MemorySink } from './memory-sink.ts';
 import type { ResultSources } from './open-result.ts';
 import type { ResponseBody } from './operation.ts';
 import { PythonForeach } from './python-foreach.ts';
-import { progressEvent, startedJson, terminatedEvent } from './stream-events.ts';
+import { idleEvent, progressEvent, startedJson, terminatedEvent } from './stream-events.ts';
 import { type SinkSpec, sinkSpec } from './stream-spec.ts';
 
 /** What streaming commands need of the driver. */
@@ -68,9 +68,7 @@ export async function startQuery(
   checkStreaming(plan, sink.outputMode);
   checkName(sink.name, session, streams.queries);
   const worker =
-    operation.foreachBatch === null || foreachBatch !== undefined
-      ? undefined
-      : await PythonForeach.start(operation.foreachBatch, session, streams.connectAddress());
+    foreachBatch === undefined ? await pythonWorker(operation, session, streams.connectAddress()) : undefined;
   const body = foreachBatch ?? worker?.foreachBatch ?? memoryOf(sink, plan, session, context, sources);
   try {
     const query = await streams.queries.start(
@@ -79,7 +77,9 @@ export async function startQuery(
         plan,
         ...(body === undefined ? {} : { foreachBatch: body }),
         print: streams.print,
+        recoverable: sink.format !== 'memory' || sink.outputMode === 'complete',
         onProgress: (progress) => session.streams.post(progressEvent(progress)),
+        onIdle: (idle) => session.streams.post(idleEvent(idle)),
       },
       { sessionId: session.sessionId, timeZone: session.timeZone, conf: session.settings.changed() },
     );
@@ -89,6 +89,17 @@ export async function startQuery(
     worker?.close();
     throw thrown;
   }
+}
+
+async function pythonWorker(
+  { foreachBatch, foreachWriter }: WriteStreamOperationStart,
+  session: Session,
+  connectAddress: string,
+): Promise<PythonForeach | undefined> {
+  if (foreachBatch !== null)
+    return PythonForeach.start(foreachBatch, session, connectAddress, 'foreachBatch');
+  if (foreachWriter !== null) return PythonForeach.start(foreachWriter, session, connectAddress, 'foreach');
+  return undefined;
 }
 
 /** Names are a client's handles: two active queries of a session cannot share one. */

@@ -1,6 +1,6 @@
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { StreamEvent } from '../session/session-streams.ts';
-import type { StreamingQuery, StreamProgress } from '../stream/streaming-query.ts';
+import type { StreamIdle, StreamingQuery, StreamProgress } from '../stream/streaming-query.ts';
 
 export function startedJson(query: StreamingQuery, timestamp: string): string {
   return JSON.stringify({ id: query.id, runId: query.runId, name: query.name || null, timestamp });
@@ -8,6 +8,10 @@ export function startedJson(query: StreamingQuery, timestamp: string): string {
 
 export function progressEvent(progress: StreamProgress): StreamEvent {
   return { kind: 'progress', json: JSON.stringify({ progress }) };
+}
+
+export function idleEvent(idle: StreamIdle): StreamEvent {
+  return { kind: 'idle', json: JSON.stringify(idle) };
 }
 
 export function terminatedEvent(query: StreamingQuery): StreamEvent {

@@ -5,7 +5,10 @@ import { optionOf } from '../plan/log-options.ts';
 import { intervalUs } from '../plan/types/interval-text.ts';
 import type { OutputMode, StreamSpec, Trigger } from '../stream/streaming-query.ts';
 
-export type SinkSpec = Omit<StreamSpec, 'plan' | 'foreachBatch' | 'print' | 'onProgress'>;
+export type SinkSpec = Omit<
+  StreamSpec,
+  'plan' | 'foreachBatch' | 'print' | 'recoverable' | 'onProgress' | 'onIdle'
+>;
 
 const MODES: ReadonlySet<string> = new Set<OutputMode>(['append', 'update', 'complete']);
 /** Sinks whose rows cannot be taken back or replaced. */
@@ -16,11 +19,9 @@ const FORMATS: ReadonlySet<string> = new Set(
 
 /** What `writeStream` asked for, but its plan and functions. Errors: ANALYSIS, INVALID_ARGUMENT, UNSUPPORTED. */
 export function sinkSpec(operation: WriteStreamOperationStart, defaultFormat: string): SinkSpec {
-  if (operation.foreachWriter !== null) {
-    throw unsupported('foreach(): use foreachBatch, whose function gets a data frame of all rows. It');
-  }
   if (operation.clusteringColumnNames.length > 0) throw unsupported('clusterBy');
-  const format = operation.foreachBatch === null ? sinkFormat(operation, defaultFormat) : 'foreach-batch';
+  const hasFunction = operation.foreachBatch !== null || operation.foreachWriter !== null;
+  const format = hasFunction ? 'foreach-batch' : sinkFormat(operation, defaultFormat);
   const outputMode = modeOf(operation.outputMode);
   if (outputMode !== 'append' && APPEND_ONLY.has(format)) {
     throw analysisError(

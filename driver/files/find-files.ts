@@ -13,6 +13,9 @@ export interface FoundFile {
   readonly inodeId: number;
   readonly generation: number;
   readonly lengthBytes: number;
+  readonly modifiedMs: number;
+  /** Somebody is writing it still. */
+  readonly underConstruction: boolean;
 }
 
 /** The files that one path of a query names, in path order. Errors: FILE_NOT_FOUND. */
@@ -61,8 +64,8 @@ async function collect(
   found: FoundFile[],
 ): Promise<void> {
   if (!status.directory) {
-    const { path, inodeId, generation, lengthBytes } = status;
-    found.push({ path, base, inodeId, generation, lengthBytes });
+    const { path, inodeId, generation, lengthBytes, modifiedMs, underConstruction } = status;
+    found.push({ path, base, inodeId, generation, lengthBytes, modifiedMs, underConstruction });
     return;
   }
   for await (const entry of fileSystem.list(status.path)) {
@@ -94,6 +97,8 @@ async function findLocalFiles(url: string): Promise<FoundFile[]> {
       inodeId: status.ino,
       generation: Math.floor(status.mtimeMs),
       lengthBytes: status.size,
+      modifiedMs: status.mtimeMs,
+      underConstruction: false,
     });
   };
   await visit(root);

@@ -92,7 +92,10 @@ function checkNode(node: LogicalPlan, mode: OutputMode, complete: boolean): void
       );
     case 'limit':
     case 'tail':
-      throw refused('Limits are not supported on streaming DataFrames/Datasets');
+      if (complete) return;
+      throw refused(
+        'Limits are not supported on streaming DataFrames/Datasets, except on aggregated DataFrame/Dataset in Complete output mode',
+      );
     case 'sample':
       throw refused('Sampling is not supported on streaming DataFrames/Datasets');
     case 'distinct':

@@ -66,6 +66,8 @@ export type LogicalPlan =
       readonly fileColumns?: ReadonlyMap<number, string>;
       /** Which of `partitionValues` the partition columns of a pruned `output` are; all in order when absent. */
       readonly partitionIndexes?: readonly number[];
+      /** Which source of a streaming query it is a part of. */
+      readonly sourceId?: number;
     }
   | {
       readonly kind: 'local';
@@ -116,6 +118,8 @@ export type LogicalPlan =
       readonly paths: readonly string[];
       readonly columns: readonly { readonly name: string; readonly type: SparkType }[];
       readonly options: Readonly<Record<string, string>>;
+      /** Which source of a streaming query it is a part of. */
+      readonly sourceId?: number;
     }
   /** `column` of `input` is the event time; rows later than `delayMs` behind the highest before them in their partition are late. */
   | {

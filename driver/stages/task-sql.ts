@@ -119,9 +119,10 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
     };
   }
   if (input.kind === 'text') {
-    const { format, paths, columns, options } = input.text;
+    const { format, paths, columns, options, sourceId } = input.text;
     return {
       view: input.view,
+      ...counted(sourceId),
       text: {
         format,
         paths: [...paths],
@@ -151,6 +152,7 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
   }
   return {
     view: input.view,
+    ...counted(input.scan.sourceId),
     scan: {
       columns: storedColumns(input.scan),
       fileName: usesFileName(input.scan),
@@ -163,6 +165,15 @@ export function toSqlInput(input: FragmentInput, share: InputShare): SqlInputInp
       })),
     },
   };
+}
+
+/** What the rows that tasks read of a stream's source are told under, unless that is a log: those go by partition. */
+export function sourceRows(sourceId: number): string {
+  return `source:${sourceId}`;
+}
+
+function counted(sourceId: number | undefined): { counted?: string } {
+  return sourceId === undefined ? {} : { counted: sourceRows(sourceId) };
 }
 
 /** The columns of the files that a scan reads, by their names there. */

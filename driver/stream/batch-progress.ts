@@ -1,7 +1,8 @@
 import type { RanBatch } from './batch-runner.ts';
 import type { CommitEntry, OffsetEntry } from './checkpoint/checkpoint-codec.ts';
 import { dropsLate } from './commit-batch.ts';
-import type { CompiledQuery, SourceLeaf } from './compile-query.ts';
+import { sourceRows } from '../stages/task-sql.ts';
+import type { CompiledQuery } from './compile-query.ts';
 import type { StreamSink } from './sinks/stream-sink.ts';
 import type { StreamSource } from './sources/stream-source.ts';
 import type { SourceProgress, StateOperatorProgress, StreamProgress } from './streaming-query.ts';
@@ -35,7 +36,7 @@ export function progressOf(
       facts.lastTriggerMs === undefined ? 0 : perSecond(rows, facts.triggerMs - facts.lastTriggerMs),
     processedRowsPerSecond: perSecond(rows, batchDuration),
   });
-  const rows = facts.query.sources.map((leaf, id) => rowsOf(leaf, id, entry, ran, facts));
+  const rows = facts.query.sources.map((_, id) => rowsOf(id, entry, ran, facts));
   const total = rows.reduce((sum, each) => sum + each, 0);
   return {
     id: facts.id,
@@ -54,9 +55,9 @@ export function progressOf(
     sources: facts.sources.map(
       (source, id): SourceProgress => ({
         description: source.description,
-        startOffset: entry.starts[id],
-        endOffset: entry.ends[id],
-        latestOffset: facts.latest[id],
+        startOffset: shown(source, entry.starts[id]),
+        endOffset: shown(source, entry.ends[id]),
+        latestOffset: shown(source, facts.latest[id]),
         numInputRows: rows[id]!,
         ...rates(rows[id]!),
         metrics: source.metrics(entry.ends[id], facts.latest[id]),
@@ -67,17 +68,15 @@ export function progressOf(
   };
 }
 
-function rowsOf(
-  leaf: SourceLeaf,
-  id: number,
-  entry: OffsetEntry,
-  ran: RanBatch,
-  facts: ProgressFacts,
-): number {
+function shown(source: StreamSource, offset: unknown): unknown {
+  return source.shown === undefined ? offset : source.shown(offset);
+}
+
+function rowsOf(id: number, entry: OffsetEntry, ran: RanBatch, facts: ProgressFacts): number {
   const known = facts.sources[id]!.rows(entry.starts[id], entry.ends[id]);
   if (known !== undefined) return known;
   const keys = new Set(facts.sources[id]!.partitions(entry.ends[id], entry.ends[id]).map(({ key }) => key));
-  if (keys.has('')) return facts.query.sources.length === 1 && leaf.format !== 'rate' ? ran.rowsRead : 0;
+  if (keys.has('')) return ran.report.logRows.get(sourceRows(id)) ?? 0;
   let rows = 0;
   for (const [range, count] of ran.report.logRows) if (keys.has(range)) rows += count;
   return rows;

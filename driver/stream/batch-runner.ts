@@ -3,7 +3,7 @@ import type { Config } from '../../common/config.ts';
 import type { SplitPlanner } from '../files/split-planner.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { ExecutorSpec, JobSpec } from '../schedule/job-graph.ts';
-import type { JobProgress, JobRunner } from '../schedule/job-runner.ts';
+import type { JobRunner } from '../schedule/job-runner.ts';
 import type { QueryBatch } from '../schedule/query-runner.ts';
 import { explained, stagePlannerOptions } from '../stages/planned-query-runner.ts';
 import { StagePlanner } from '../stages/stage-planner.ts';
@@ -36,8 +36,6 @@ export interface BatchRunnerOptions {
 export interface RanBatch {
   readonly rows: BatchRows;
   readonly report: BatchReport;
-  /** Rows that stages without parents have read. */
-  readonly rowsRead: number;
   readonly planningMs: number;
   readonly snapshot: boolean;
 }
@@ -73,8 +71,7 @@ export class BatchRunner {
       operationId: '',
       stages,
     };
-    const progress: { last?: JobProgress } = {};
-    const running = jobs.run(job, { signal, onProgress: (each) => (progress.last = each) });
+    const running = jobs.run(job, { signal });
     const batches: QueryBatch[] = [];
     try {
       for (;;) {
@@ -82,12 +79,8 @@ export class BatchRunner {
         if (step.done === true) {
           const report = batchReport(step.value.stages, entry.batchId);
           const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-          const first = new Set(stages.filter(({ parents }) => parents.length === 0).map(({ id }) => id));
-          const rowsRead = (progress.last?.stages ?? [])
-            .filter(({ stage }) => first.has(stage))
-            .reduce((sum, stage) => sum + stage.rowsRead, 0);
           const rows = { batches, rowCount, results: step.value.results };
-          return { rows, report, rowsRead, planningMs, snapshot: stream.snapshot };
+          return { rows, report, planningMs, snapshot: stream.snapshot };
         }
         const { data, rowCount } = step.value;
         if (rowCount > 0) batches.push({ arrowIpc: data, rowCount });

@@ -12,7 +12,8 @@ import { openSink } from './sinks/open-sink.ts';
 import type { StreamSink } from './sinks/stream-sink.ts';
 import { openSource } from './sources/open-source.ts';
 import type { StreamSource } from './sources/stream-source.ts';
-import { StreamRun, type StreamRunOptions } from './stream-run.ts';
+import { StreamRun } from './stream-run.ts';
+import type { StreamRunOptions } from './stream-run-options.ts';
 import type { StreamContext, StreamingQueries, StreamingQuery, StreamSpec } from './streaming-query.ts';
 
 export interface StreamEngineOptions {
@@ -27,6 +28,8 @@ export interface StreamEngineOptions {
 
 /** Sinks that keep nothing outside the driver: a checkpoint of theirs may be forgotten with them. */
 const TEMPORARY_CHECKPOINT = new Set(['memory', 'console', 'noop', 'foreach-batch']);
+const TEMPORARY_ROOT = '/tmp/quarry-streams/';
+const IDLE_EVENT_MS = 10_000;
 const STATE_PARTITIONS_DEFAULT = 2;
 const ENDED_KEPT = 100;
 
@@ -183,15 +186,27 @@ export class StreamEngine implements StreamingQueries {
         clock: seams.clock,
         log: seams.log,
         idlePartitionMs: idleMs(spec, context),
+        idleEventMs: idleEventMs(context),
+        dispose: (failed) => this.#dispose(location, failed, context),
         explain: (extended) => this.#options.explain?.(query, extended) ?? query.fingerprint.join('\n'),
         ...(onStep === undefined ? {} : { onStep }),
       });
       await run.prepare();
       return run;
     } catch (thrown) {
-      await Promise.allSettled(opened.map((each) => each.close()));
+      await Promise.allSettled([
+        ...opened.map((each) => each.close()),
+        this.#dispose(location, false, context),
+      ]);
       throw thrown;
     }
+  }
+
+  /** As Spark does: the temporary checkpoint of a query that failed stays to be looked at, unless the user wants it gone. */
+  async #dispose(location: string, failed: boolean, { conf }: StreamContext): Promise<void> {
+    if (!location.startsWith(TEMPORARY_ROOT)) return;
+    if (failed && conf.get('spark.sql.streaming.forceDeleteTempCheckpointLocation') !== 'true') return;
+    await this.#options.fileSystem.delete(location, { recursive: true });
   }
 
   /** How many there are is part of what a checkpoint is: the first start decides. */
@@ -209,7 +224,7 @@ export class StreamEngine implements StreamingQueries {
     if (root !== undefined && root !== '') {
       return `${root.replace(/\/+$/, '')}/${spec.name === '' ? randomUUID() : spec.name}`;
     }
-    if (TEMPORARY_CHECKPOINT.has(spec.format)) return `/tmp/quarry-streams/${randomUUID()}`;
+    if (TEMPORARY_CHECKPOINT.has(spec.format)) return `${TEMPORARY_ROOT}${randomUUID()}`;
     throw new QuarryError(
       'INVALID_ARGUMENT',
       'checkpointLocation must be specified either through option("checkpointLocation", ...) or SparkSession.conf.set("spark.sql.streaming.checkpointLocation", ...)',
@@ -254,4 +269,11 @@ function idleMs({ options }: StreamSpec, { conf }: StreamContext): number {
 /** As Spark's setting of this name: true unless it was turned off. */
 function stopsActiveRun({ conf }: StreamContext): boolean {
   return conf.get('spark.sql.streaming.stopActiveRunOnRestart') !== 'false';
+}
+
+function idleEventMs({ conf }: StreamContext): number {
+  const name = 'spark.sql.streaming.noDataProgressEventInterval';
+  const value = Number(conf.get(name) ?? IDLE_EVENT_MS);
+  if (value >= 0) return value;
+  throw new QuarryError('INVALID_ARGUMENT', `${name} is a number of milliseconds, not ${conf.get(name)}`);
 }

@@ -17,6 +17,29 @@ export function countOption(options: Options, name: string): number | undefined 
   return value;
 }
 
+/** `5s`, `100ms`, `2 minutes`, or a number of seconds; in milliseconds. Errors: INVALID_ARGUMENT. */
+export function durationOption(options: Options, name: string, otherwiseMs: number): number {
+  const text = optionOf(options, name)?.trim().toLowerCase();
+  if (text === undefined) return otherwiseMs;
+  const [, digits = '', unit = 's'] = /^(\d+)\s*([a-z]*)$/.exec(text) ?? [];
+  const unitMs = UNITS_MS[unit === '' ? 's' : unit];
+  if (digits !== '' && unitMs !== undefined) return Number(digits) * unitMs;
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `option ${name}: time must be specified as seconds (s), milliseconds (ms), microseconds (us), minutes (m or min), hour (h), or day (d), e.g. 50s, 100ms, or 250us; not ${text}`,
+  );
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
 /** Errors: INVALID_ARGUMENT. */
 export function flagOption(options: Options, name: string, otherwise: boolean): boolean {
   const text = optionOf(options, name)?.toLowerCase();

@@ -1,43 +1,22 @@
-import type { Logger } from '../../common/log.ts';
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
-import type { Clock } from '../../common/seams/clock.ts';
 import { progressOf } from './batch-progress.ts';
-import type { BatchRunner, RanBatch } from './batch-runner.ts';
-import type { Checkpoint } from './checkpoint/checkpoint.ts';
+import type { RanBatch } from './batch-runner.ts';
+import { CaughtUp } from './caught-up.ts';
 import type { CommitEntry, OffsetEntry } from './checkpoint/checkpoint-codec.ts';
 import { commitOf, filesOf, supersededFiles } from './commit-batch.ts';
-import type { CompiledQuery } from './compile-query.ts';
+import { IdleEvents } from './idle-events.ts';
 import { IdlePartitions } from './idle-partitions.ts';
 import { timed } from './phase-times.ts';
 import { isRetryable } from './retryable.ts';
-import type { SinkBatch, StreamSink } from './sinks/stream-sink.ts';
-import type { StreamSource } from './sources/stream-source.ts';
-import type { StreamingQuery, StreamProgress, StreamSpec, StreamStatus } from './streaming-query.ts';
-import { nextTriggerMs, retryDelayMs } from './trigger-schedule.ts';
+import { retrying } from './retrying.ts';
+import type { SinkBatch } from './sinks/stream-sink.ts';
+import type { RunStep, StreamRunOptions } from './stream-run-options.ts';
+import type { StreamingQuery, StreamProgress, StreamStatus } from './streaming-query.ts';
+import { nextTriggerMs } from './trigger-schedule.ts';
 
 const PROGRESS_KEPT = 100;
 /** How often sources are asked for more while there is nothing: a trigger without an interval. */
 const IDLE_POLL_MS = 100;
-
-/** Where a run is in its life, told to tests that end it between two steps. */
-export type RunStep = 'planned' | 'offsets-written' | 'job-done' | 'sink-done' | 'committed';
-
-export interface StreamRunOptions {
-  readonly runId: string;
-  readonly spec: StreamSpec;
-  readonly sessionId: string;
-  readonly query: CompiledQuery;
-  readonly sources: readonly StreamSource[];
-  readonly sink: StreamSink;
-  readonly checkpoint: Checkpoint;
-  readonly runner: BatchRunner;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Partitions without anything new for that long are not waited for; 0: they always are. */
-  readonly idlePartitionMs: number;
-  readonly explain: (extended: boolean) => string;
-  readonly onStep?: (step: RunStep, batchId: number) => Promise<void> | void;
-}
 
 /** One run of a query: batch after batch, until it is stopped, has read all there was, or fails. */
 export class StreamRun implements StreamingQuery {
@@ -50,6 +29,7 @@ export class StreamRun implements StreamingQuery {
   readonly #abort = new AbortController();
   readonly #progress: StreamProgress[] = [];
   readonly #idle: IdlePartitions;
+  readonly #idleEvents: IdleEvents;
   #status: StreamStatus = { message: 'Initializing', isDataAvailable: false, isTriggerActive: false };
   #exception: Error | undefined;
   #active = true;
@@ -58,13 +38,14 @@ export class StreamRun implements StreamingQuery {
   #positions: readonly unknown[] = [];
   #pending: OffsetEntry | undefined;
   #lastTriggerMs: number | undefined;
-  /** Waiters for everything that is there now, and the wake-up of a sleeping trigger. */
-  #waiters: { resolve: () => void; reject: (thrown: unknown) => void }[] = [];
+  readonly #caughtUp = new CaughtUp();
+  /** Wakes a sleeping trigger. */
   #wake = new AbortController();
 
   constructor(options: StreamRunOptions) {
     this.#options = options;
     this.#idle = new IdlePartitions(options.sources, options.clock, options.idlePartitionMs);
+    this.#idleEvents = new IdleEvents(options.idleEventMs);
     this.id = options.checkpoint.metadata.id;
     this.runId = options.runId;
     this.name = options.spec.name;
@@ -78,8 +59,14 @@ export class StreamRun implements StreamingQuery {
 
   /** Reads where the query is. Errors: what makes a start fail. */
   async prepare(): Promise<void> {
-    const { checkpoint, sources, sink } = this.#options;
+    const { checkpoint, sources, sink, spec } = this.#options;
     const { offsets, commit } = await checkpoint.latest();
+    if (offsets !== undefined && spec.recoverable === false) {
+      throw new QuarryError(
+        'ANALYSIS',
+        `This query does not support recovering from checkpoint location. Delete ${checkpoint.location} to start over.`,
+      );
+    }
     this.#commit = commit;
     if (offsets === undefined) this.#positions = await Promise.all(sources.map((source) => source.initial()));
     else {
@@ -121,7 +108,7 @@ export class StreamRun implements StreamingQuery {
   async processAllAvailable(): Promise<void> {
     if (this.#exception !== undefined) throw this.#exception;
     if (!this.#active) return;
-    const done = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    const done = this.#caughtUp.wait();
     this.#wake.abort();
     await done;
   }
@@ -165,16 +152,13 @@ export class StreamRun implements StreamingQuery {
     const message =
       this.#exception === undefined ? 'Stopped' : `Terminated with exception: ${this.#exception.message}`;
     this.#status = { message, isDataAvailable: false, isTriggerActive: false };
-    const waiters = this.#waiters.splice(0);
-    for (const { resolve, reject } of waiters) {
-      if (this.#exception === undefined) resolve();
-      else reject(this.#exception);
-    }
+    this.#caughtUp.end(this.#exception);
   }
 
   async #close(): Promise<void> {
-    const { sink, sources, log } = this.#options;
+    const { sink, sources, log, dispose } = this.#options;
     const settled = await Promise.allSettled([sink.close(), ...sources.map((source) => source.close())]);
+    settled.push(...(await Promise.allSettled([dispose?.(this.#exception !== undefined)])));
     for (const outcome of settled) {
       if (outcome.status === 'rejected')
         log.warn({ query: this.id, err: outcome.reason }, 'stream.not-closed');
@@ -190,25 +174,28 @@ export class StreamRun implements StreamingQuery {
     }
     while (!this.#stopping) {
       const startMs = clock.nowMs();
-      const waiters = this.#waiters.splice(0);
-      let ran = true;
-      try {
-        ran = await this.#trigger(undefined, true);
-      } finally {
-        this.#waiters.unshift(...waiters);
-      }
+      const asked = this.#caughtUp.count;
+      const ran = await this.#trigger(undefined, true);
       if (!ran) {
-        for (const waiter of this.#waiters.splice(0, waiters.length)) waiter.resolve();
+        this.#caughtUp.done(asked);
         this.#status = {
           message: 'Waiting for data to arrive',
           isDataAvailable: false,
           isTriggerActive: false,
         };
+        this.#tellIdle();
       }
       const untilMs = nextTriggerMs(startMs, trigger.intervalMs);
-      const waitMs = this.#waiters.length > 0 ? 0 : Math.max(untilMs - clock.nowMs(), ran ? 0 : IDLE_POLL_MS);
+      const waitMs = this.#caughtUp.count > 0 ? 0 : Math.max(untilMs - clock.nowMs(), ran ? 0 : IDLE_POLL_MS);
       if (waitMs > 0) await this.#sleep(waitMs);
     }
+  }
+
+  #tellIdle(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (!this.#idleEvents.isDue(nowMs)) return;
+    const { id, runId } = this;
+    this.#options.spec.onIdle?.({ id, runId, timestamp: new Date(nowMs).toISOString() });
   }
 
   async #sleep(delayMs: number): Promise<void> {
@@ -333,6 +320,7 @@ export class StreamRun implements StreamingQuery {
       latest,
     });
     this.#lastTriggerMs = triggerMs;
+    this.#idleEvents.batchDone(clock.nowMs());
     this.#progress.push(progress);
     if (this.#progress.length > PROGRESS_KEPT) this.#progress.shift();
     spec.onProgress?.(progress);
@@ -373,25 +361,18 @@ export class StreamRun implements StreamingQuery {
     }
   }
 
-  /** Goes on trying while what failed may come back: a store or a log that restarts, executors that are being replaced. */
-  async #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
+  #retrying<T>(what: string, work: () => Promise<T>): Promise<T> {
     const { clock, log } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await work();
-      } catch (thrown) {
-        if (this.#stopping || !isRetryable(thrown)) throw thrown;
-        const error = QuarryError.from(thrown);
-        log.info({ query: this.id, what, attempt, code: error.code, message: error.message }, 'stream.retry');
-        this.#status = {
-          message: `Retrying after a failure of ${what}: ${error.message}`,
-          isDataAvailable: true,
-          isTriggerActive: true,
-        };
-        await clock.sleep(retryDelayMs(attempt), this.#abort.signal);
-        if (this.#stopping) throw thrown;
-      }
-    }
+    return retrying(what, work, {
+      query: this.id,
+      clock,
+      log,
+      signal: this.#abort.signal,
+      onFailure: (failed, { message }) => {
+        const text = `Retrying after a failure of ${failed}: ${message}`;
+        this.#status = { message: text, isDataAvailable: true, isTriggerActive: true };
+      },
+    });
   }
 
   async #step(step: RunStep, batchId: number): Promise<void> {

@@ -25,8 +25,19 @@ export interface StreamSpec {
   readonly foreachBatch?: (batch: LogicalPlan, batchId: number) => Promise<void>;
   /** Called for rows of console sinks, already as text. */
   readonly print?: (text: string) => void;
+  /** False: what an earlier run has written is gone with it, so that a checkpoint with batches cannot be gone on from. */
+  readonly recoverable?: boolean;
   /** Called after each batch, and never throws: the client's listeners. */
   readonly onProgress?: (progress: StreamProgress) => void;
+  /** Called when there has been nothing to do for a while, again and again. Never throws. */
+  readonly onIdle?: (event: StreamIdle) => void;
+}
+
+export interface StreamIdle {
+  readonly id: string;
+  readonly runId: string;
+  /** ISO, UTC. */
+  readonly timestamp: string;
 }
 
 /** As `StreamingQueryProgress` of Spark 4: the JSON that PySpark parses is `JSON.stringify` of this. */

@@ -18,7 +18,14 @@ const SPLITS_AT_ONCE = 8;
 export interface OpenScan {
   /** What stands in FROM. */
   readonly sql: string;
+  readonly rowsRead: number;
   close(): void;
+}
+
+interface OpenSplit {
+  readonly local: LocalSplit;
+  readonly rowCount: number;
+  readonly unpin: () => void;
 }
 
 /** Makes the splits of a scan readable for the kernel: their bytes in the block cache, pinned, and SQL over them. */
@@ -43,6 +50,7 @@ export class ScanReader {
     };
     const local: LocalSplit[] = [];
     let next = 0;
+    let rowsRead = 0;
     const worker = async () => {
       while (next < scan.splits.length) {
         const index = next++;
@@ -50,6 +58,7 @@ export class ScanReader {
         const opened = await this.#openSplit(split, columns, counters, signal);
         unpins.push(opened.unpin);
         local[index] = opened.local;
+        rowsRead += opened.rowCount;
       }
     };
     const settled = await Promise.allSettled(
@@ -60,7 +69,8 @@ export class ScanReader {
       close();
       throw failed.reason;
     }
-    return { sql: renderScan(scan, local), close };
+    counters.rowsRead += rowsRead;
+    return { sql: renderScan(scan, local), rowsRead, close };
   }
 
   async #openSplit(
@@ -68,7 +78,7 @@ export class ScanReader {
     columns: ReadonlySet<string>,
     counters: TaskCounters,
     signal: AbortSignal,
-  ): Promise<{ local: LocalSplit; unpin: () => void }> {
+  ): Promise<OpenSplit> {
     if (split.path.startsWith('file:')) return this.#openLocalFile(split, counters);
     const footer = await this.#footer(split, signal);
     const names = new Set(topLevelNames(footer).filter((name) => columns.has(name.toLowerCase())));
@@ -81,20 +91,16 @@ export class ScanReader {
       counters.readNodes.add(node);
     }
     counters.cachedBytes += report.cachedBytes;
-    counters.rowsRead += rowCount(footer, rowGroups);
-    return { local: { path, name: split.path, footer }, unpin };
+    return { local: { path, name: split.path, footer }, unpin, rowCount: rowCount(footer, rowGroups) };
   }
 
   /** A file of this host needs no copy; it counts as local. */
-  async #openLocalFile(
-    split: ScanSplit,
-    counters: TaskCounters,
-  ): Promise<{ local: LocalSplit; unpin: () => void }> {
+  async #openLocalFile(split: ScanSplit, counters: TaskCounters): Promise<OpenSplit> {
     const path = fileURLToPath(split.path);
     const footer = await localFooter(path);
     counters.localBytes += footer.fileLengthBytes;
-    counters.rowsRead += rowCount(footer, undefined);
-    return { local: { path, name: split.path, footer }, unpin: () => undefined };
+    const local = { path, name: split.path, footer };
+    return { local, unpin: () => undefined, rowCount: rowCount(footer, undefined) };
   }
 
   #footer(file: FileVersion, signal: AbortSignal): Promise<ParquetFooter> {

@@ -1,5 +1,5 @@
 import type { FileSystem } from '../../../client/fs/file-system.ts';
-import { hasCode } from '../../../common/quarry-error.ts';
+import { hasCode, QuarryError } from '../../../common/quarry-error.ts';
 import type { FileSummary } from './file-summary.ts';
 import type { Attribute } from '../../plan/expression.ts';
 import type { LogicalPlan, ScanFile } from '../../plan/logical-plan.ts';
@@ -55,9 +55,17 @@ export class ParquetSink implements StreamSink {
     this.description = `FileSink[${options.spec.path}]`;
   }
 
-  /** What earlier runs were writing when they ended goes away, and with it their last chance to publish it. */
+  /** What earlier runs were writing when they ended goes away, and with it their last chance to publish it. Errors: ANALYSIS. */
   async open(): Promise<void> {
-    const { fileSystem, spec, queryId } = this.#options;
+    const { fileSystem, spec, queryId, plan } = this.#options;
+    const names = new Set(plan.output.map(({ name }) => name.toLowerCase()));
+    const missing = spec.partitionBy.find((name) => !names.has(name.toLowerCase()));
+    if (missing !== undefined) {
+      throw new QuarryError(
+        'ANALYSIS',
+        `Partition column \`${missing}\` not found in schema: it has ${plan.output.map(({ name }) => name).join(', ')}`,
+      );
+    }
     await removeLeft(fileSystem, `${spec.path.replace(/\/+$/, '')}/_temporary`, queryId);
   }
 

@@ -1,12 +1,11 @@
 import type { FileSystem } from '../../../client/fs/file-system.ts';
 import { hasCode } from '../../../common/quarry-error.ts';
-import { findFiles } from '../../files/find-files.ts';
+import { findFiles, type FoundFile } from '../../files/find-files.ts';
 import { partitionValuesOf } from '../../files/partition-columns.ts';
 import type { Attribute } from '../../plan/expression.ts';
-import { optionOf } from '../../plan/log-options.ts';
 import type { LogicalPlan, ScanFile } from '../../plan/logical-plan.ts';
 import type { SourceLeaf } from '../compile-query.ts';
-import { countOption } from '../stream-options.ts';
+import { type FileOptions, fileOptions, isGlob } from './file-options.ts';
 import type { BatchLimits, SourcePartition, StreamSource } from './stream-source.ts';
 
 interface SeenFile {
@@ -32,25 +31,25 @@ interface Parts {
 /** All names are written together that often; between, the offset log has them. */
 const COMPACT_EVERY = 20;
 
-/** New files of a directory, each in one batch. A file is known by its path: what appears there must be whole. */
+/** New files of a directory, each in one batch, when whoever writes it has closed it. A file is known by its path. */
 export class FileStreamSource implements StreamSource {
   readonly description: string;
-  readonly #path: string;
   readonly #leaf: SourceLeaf;
   readonly #parts: Parts;
-  readonly #limit: number | undefined;
+  readonly #options: FileOptions;
   readonly #seen = new Set<string>();
   #restored = false;
 
   constructor(leaf: SourceLeaf, parts: Parts) {
     this.#leaf = leaf;
     this.#parts = parts;
-    this.#path = optionOf(leaf.options, 'path') ?? '';
-    this.#limit = countOption(leaf.options, 'maxFilesPerTrigger');
-    this.description = `FileStreamSource[${this.#path}]`;
+    this.#options = fileOptions(leaf.options);
+    this.description = `FileStreamSource[${this.#options.path}]`;
   }
 
+  /** Errors: FILE_NOT_FOUND for a path without wildcards where nothing is: more likely a slip than a wish. */
   async initial(): Promise<FileOffset> {
+    if (!isGlob(this.#options.path)) await this.#find();
     return { logOffset: -1, files: [] };
   }
 
@@ -63,7 +62,15 @@ export class FileStreamSource implements StreamSource {
 
   async latest(position: FileOffset): Promise<FileOffset> {
     const found = await this.#found();
-    const files = found.filter(({ path, lengthBytes }) => lengthBytes > 0 && !this.#seen.has(path));
+    const files = found
+      .filter((file) => !file.underConstruction && file.lengthBytes > 0 && !this.#seen.has(file.path))
+      .map(({ path, base, inodeId, generation, lengthBytes }) => ({
+        path,
+        base,
+        inodeId,
+        generation,
+        lengthBytes,
+      }));
     return files.length === 0 ? position : { logOffset: position.logOffset + 1, files };
   }
 
@@ -74,8 +81,7 @@ export class FileStreamSource implements StreamSource {
 
   end(start: FileOffset, latest: FileOffset, { limited }: BatchLimits): FileOffset {
     if (latest.logOffset === start.logOffset) return start;
-    const limit = limited ? this.#limit : undefined;
-    return limit === undefined ? latest : { ...latest, files: latest.files.slice(0, limit) };
+    return limited ? { ...latest, files: this.#limited(latest.files) } : latest;
   }
 
   isEmpty(start: FileOffset, end: FileOffset): boolean {
@@ -93,6 +99,7 @@ export class FileStreamSource implements StreamSource {
       paths: files.map(({ path }) => path),
       columns: schema.map(({ name, type }) => ({ name, type })),
       options: leaf.options,
+      ...numbered(leaf),
     };
   }
 
@@ -100,8 +107,16 @@ export class FileStreamSource implements StreamSource {
     return undefined;
   }
 
-  metrics(_end: FileOffset, latest: FileOffset): Record<string, string> {
-    return { numFilesOutstanding: String(latest.files.length) };
+  /** In progress reports: the names are too many there. */
+  shown({ logOffset }: FileOffset): unknown {
+    return logOffset < 0 ? null : { logOffset };
+  }
+
+  metrics(end: FileOffset, latest: FileOffset): Record<string, string> {
+    const taken = new Set(end.files.map(({ path }) => path));
+    const left = latest.files.filter(({ path }) => !taken.has(path));
+    const bytes = left.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    return { numFilesOutstanding: String(left.length), numBytesOutstanding: String(bytes) };
   }
 
   partitions(end: FileOffset, latest: FileOffset): SourcePartition[] {
@@ -110,13 +125,8 @@ export class FileStreamSource implements StreamSource {
 
   async committed(end: FileOffset): Promise<void> {
     for (const { path } of end.files) this.#seen.add(path);
-    if (end.logOffset % COMPACT_EVERY !== COMPACT_EVERY - 1) return;
-    const { fileSystem, directory } = this.#parts;
-    const name = `${directory}/seen-${end.logOffset}`;
-    await fileSystem.writeFile(name, [...this.#seen].join('\n'), { overwrite: true });
-    for await (const entry of fileSystem.list(directory)) {
-      if (entry.path !== name) await fileSystem.delete(entry.path);
-    }
+    if (end.logOffset % COMPACT_EVERY === COMPACT_EVERY - 1) await this.#compact(end);
+    await this.#clean(end.files);
   }
 
   async close(): Promise<void> {
@@ -141,6 +151,7 @@ export class FileStreamSource implements StreamSource {
       }),
       partitionColumnCount: partitions.length,
       fileSchema: { kind: 'struct', fields },
+      ...numbered(leaf),
     };
     if (partitions.length === 0) return scan;
     const columns = leaf.output.map((attribute) => {
@@ -150,13 +161,56 @@ export class FileStreamSource implements StreamSource {
     return { kind: 'project', output: leaf.output, input: scan, columns };
   }
 
-  async #found(): Promise<SeenFile[]> {
+  /** As many of the first as a batch may have, and at least one. */
+  #limited(files: readonly SeenFile[]): readonly SeenFile[] {
+    const { filesMax, bytesMax } = this.#options;
+    if (bytesMax === undefined) return files.slice(0, filesMax);
+    let bytes = 0;
+    const end = files.findIndex(({ lengthBytes }) => (bytes += lengthBytes) > bytesMax);
+    return end < 0 ? files : files.slice(0, Math.max(1, end));
+  }
+
+  async #found(): Promise<FoundFile[]> {
     try {
-      return await findFiles(this.#parts.fileSystem, this.#path, this.#leaf.options);
+      return await this.#find();
     } catch (thrown) {
-      // A directory may begin to exist with its first file.
+      // What a pattern names may begin to exist with its first file, and a directory may be emptied by taking it away.
       if (hasCode(thrown, 'FILE_NOT_FOUND')) return [];
       throw thrown;
+    }
+  }
+
+  /** The oldest first, unless the newest is wanted; files of one instant by their paths. */
+  async #find(): Promise<FoundFile[]> {
+    const { path, latestFirst, matches } = this.#options;
+    const found = await findFiles(this.#parts.fileSystem, path, this.#leaf.options);
+    const direction = latestFirst ? -1 : 1;
+    return found
+      .filter((file) => matches(file.path.slice(file.path.lastIndexOf('/') + 1)))
+      .toSorted((a, b) => direction * (a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1)));
+  }
+
+  async #compact({ logOffset }: FileOffset): Promise<void> {
+    const { fileSystem, directory } = this.#parts;
+    const name = `${directory}/seen-${logOffset}`;
+    await fileSystem.writeFile(name, [...this.#seen].join('\n'), { overwrite: true });
+    for await (const entry of fileSystem.list(directory)) {
+      if (entry.path !== name) await fileSystem.delete(entry.path);
+    }
+  }
+
+  /** The batch is committed: nothing reads these files again. */
+  async #clean(files: readonly SeenFile[]): Promise<void> {
+    const { fileSystem } = this.#parts;
+    const { clean } = this.#options;
+    if (clean.kind === 'off') return;
+    for (const { path } of files) {
+      if (clean.kind === 'delete') await fileSystem.delete(path);
+      else {
+        const target = `${clean.directory}${path}`;
+        await fileSystem.mkdir(target.slice(0, target.lastIndexOf('/')));
+        await fileSystem.rename(path, target);
+      }
     }
   }
 
@@ -174,4 +228,8 @@ export class FileStreamSource implements StreamSource {
     }
     return newest === '' ? [] : (await fileSystem.readFile(newest)).toString().split('\n');
   }
+}
+
+function numbered({ sourceId }: SourceLeaf): { sourceId?: number } {
+  return sourceId === undefined ? {} : { sourceId };
 }

@@ -3,7 +3,7 @@ import type { Attribute, Expression } from '../../plan/expression.ts';
 import type { LogicalPlan } from '../../plan/logical-plan.ts';
 import { LONG } from '../../plan/types/coercion.ts';
 import type { SourceLeaf } from '../compile-query.ts';
-import { countOption } from '../stream-options.ts';
+import { countOption, durationOption } from '../stream-options.ts';
 import type { SourcePartition, StreamSource } from './stream-source.ts';
 
 interface RateOffset {
@@ -18,12 +18,15 @@ const ROWS_ID = 1_400_000_000;
 export class RateStreamSource implements StreamSource {
   readonly description: string;
   readonly #rowsPerSecond: number;
+  readonly #rampUpSeconds: number;
   readonly #clock: Clock;
 
   constructor(leaf: SourceLeaf, clock: Clock) {
     this.#rowsPerSecond = countOption(leaf.options, 'rowsPerSecond') ?? 1;
     this.#clock = clock;
-    this.description = `RateStreamV2[rowsPerSecond=${this.#rowsPerSecond}]`;
+    this.#rampUpSeconds = Math.floor(durationOption(leaf.options, 'rampUpTime', 0) / 1_000);
+    const partitions = countOption(leaf.options, 'numPartitions');
+    this.description = `RateStreamV2[rowsPerSecond=${this.#rowsPerSecond}, rampUpTimeSeconds=${this.#rampUpSeconds}, numPartitions=${partitions ?? 1}]`;
   }
 
   async initial(): Promise<RateOffset> {
@@ -45,7 +48,7 @@ export class RateStreamSource implements StreamSource {
   }
 
   async bind(leaf: SourceLeaf, start: RateOffset, end: RateOffset): Promise<LogicalPlan> {
-    const [from, until] = [start.seconds * this.#rowsPerSecond, end.seconds * this.#rowsPerSecond];
+    const [from, until] = [this.#rowsAt(start.seconds), this.#rowsAt(end.seconds)];
     const row: Attribute = {
       id: ROWS_ID + (leaf.sourceId ?? 0),
       name: 'value',
@@ -63,20 +66,29 @@ export class RateStreamSource implements StreamSource {
       partitions: undefined,
     };
     const number: Expression = { kind: 'column', id: row.id, type: LONG, nullable: false };
-    const usPerRow = 1_000_000 / this.#rowsPerSecond;
+    // Spread evenly over the batch's seconds: while the rate rises they have not the same number of rows.
+    const usPerRow = ((end.seconds - start.seconds) * 1_000_000) / Math.max(1, until - from);
+    const zeroUs = end.startMs * 1_000 + start.seconds * 1_000_000 - from * usPerRow;
     return {
       kind: 'project',
       output: leaf.output,
       input: rows,
       columns: leaf.output.map((attribute) => ({
         attribute,
-        value: attribute.name === 'value' ? number : timeOf(number, end.startMs * 1_000, usPerRow, attribute),
+        value: attribute.name === 'value' ? number : timeOf(number, zeroUs, usPerRow, attribute),
       })),
     };
   }
 
   rows(start: RateOffset, end: RateOffset): number {
-    return (end.seconds - start.seconds) * this.#rowsPerSecond;
+    return this.#rowsAt(end.seconds) - this.#rowsAt(start.seconds);
+  }
+
+  /** How many rows there are after so many seconds: each second of the ramp has one step more than the one before it. */
+  #rowsAt(seconds: number): number {
+    const step = Math.max(1, Math.floor(this.#rowsPerSecond / (this.#rampUpSeconds + 1)));
+    const ramp = Math.min(seconds, this.#rampUpSeconds);
+    return (step * ramp * (ramp + 1)) / 2 + (seconds - ramp) * this.#rowsPerSecond;
   }
 
   metrics(): Record<string, string> {

@@ -27,6 +27,8 @@ export interface StreamSource {
   bind(leaf: SourceLeaf, start: SourceOffset, end: SourceOffset): Promise<LogicalPlan>;
   /** Rows of the batch where they are known without reading. */
   rows(start: SourceOffset, end: SourceOffset): number | undefined;
+  /** An offset as progress reports have it, where that is not the offset itself. */
+  shown?(offset: SourceOffset): unknown;
   metrics(end: SourceOffset, latest: SourceOffset): Record<string, string>;
   /** Partitions of the batch for the watermark, as `rangeKey` has them: whether they have anything, and anything unread. */
   partitions(end: SourceOffset, latest: SourceOffset): readonly SourcePartition[];

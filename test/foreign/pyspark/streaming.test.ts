@@ -103,7 +103,6 @@ describe('structured streaming with PySpark 4.0.1', () => {
       sort: ['AnalysisException', expect.stringContaining('Sorting is not supported')],
       watermark: ['AnalysisException', expect.stringContaining('EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE')],
       schema: ['IllegalArgumentException', expect.stringContaining('Schema must be specified')],
-      foreach: ['UnsupportedOperationException', expect.stringContaining('foreach()')],
       topic: [expect.any(String), expect.stringContaining('none')],
     });
   });

@@ -161,7 +161,6 @@ results["errors"] = {
     "sort": error_of(lambda: rate.orderBy("value").writeStream.format("noop").start()),
     "watermark": error_of(lambda: rate.withWatermark("value", "1 minute").schema),
     "schema": error_of(lambda: spark.readStream.parquet("/x").schema),
-    "foreach": error_of(lambda: rate.writeStream.foreach(lambda row: None).start()),
     "topic": error_of(
         lambda: spark.readStream.format("quarry-log").option("url", log).option("subscribe", "none").load()
         .writeStream.format("noop").start().awaitTermination()

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hasCode } from '../../../../common/quarry-error.ts';
 import type { LiteralValue } from '../../../../driver/plan/expression.ts';
 import type { LogicalPlan } from '../../../../driver/plan/logical-plan.ts';
-import type { RunStep } from '../../../../driver/stream/stream-run.ts';
+import type { RunStep } from '../../../../driver/stream/stream-run-options.ts';
 import type { StreamingQuery, StreamSpec } from '../../../../driver/stream/streaming-query.ts';
 import { StreamFixture } from './stream-fixture.ts';
 

@@ -7,7 +7,7 @@ import { silentLog } from '../../../../common/log.ts';
 import type { RoleOptions, RunningRole } from '../../../../common/role.ts';
 import { systemSeams } from '../../../../common/seams/system.ts';
 import type { LogicalPlan } from '../../../../driver/plan/logical-plan.ts';
-import type { RunStep } from '../../../../driver/stream/stream-run.ts';
+import type { RunStep } from '../../../../driver/stream/stream-run-options.ts';
 import type { StreamSpec } from '../../../../driver/stream/streaming-query.ts';
 import { openTables } from '../../../../sinks/open-tables.ts';
 import { openView } from '../../../../sinks/open-view.ts';
