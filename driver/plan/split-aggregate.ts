@@ -150,6 +150,33 @@ function momentsOf(node: Aggregate): Decomposition {
       aggregate('$m2', node.args, DOUBLE, options),
     ],
     merge: (columns) => aggregate(`$merge_${node.name}`, columns, DOUBLE),
+    combine: ([count, mean, m2]) => [
+      totalCount(count!),
+      aggregate('$merge_mean', [count!, mean!], DOUBLE),
+      aggregate('$merge_m2', [count!, mean!, m2!], DOUBLE),
+    ],
+  };
+}
+
+/** The value beside the extreme of each part, and that extreme to choose among the parts by. */
+function besideOf(node: Aggregate): Decomposition {
+  const [value, order] = node.args;
+  const extreme = node.name === 'max_by' ? 'max' : 'min';
+  const best = ([kept, by]: readonly Expression[]) => aggregate(node.name, [kept!, by!], value!.type);
+  return {
+    partials: [node, aggregate(extreme, [order!], order!.type, { filter: node.filter })],
+    merge: best,
+    combine: (columns) => [best(columns), aggregate(extreme, [columns[1]!], order!.type)],
+  };
+}
+
+/** A sketch of the distinct values that can be joined with others: the kernel's own cannot be kept. */
+function sketchOf(node: Aggregate): Decomposition {
+  const type = arrayOf(LONG, false);
+  return {
+    partials: [aggregate('$sketch', node.args.slice(0, 1), type, { filter: node.filter })],
+    merge: ([column]) => aggregate('$sketch_count', [column!], LONG, { nullable: false }),
+    combine: ([column]) => [aggregate('$sketch_join', [column!], type)],
   };
 }
 
@@ -164,7 +191,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   any: 'bool_or',
 };
 
-function decompose(node: Aggregate): Decomposition | undefined {
+function decompose(node: Aggregate, kept: boolean): Decomposition | undefined {
   if (node.distinct && !['min', 'max', 'bool_and', 'bool_or'].includes(node.name)) return undefined;
   if (node.args.some((arg) => arg.type.kind === 'null')) return undefined;
   const name = ALIASES[node.name] ?? node.name;
@@ -195,6 +222,12 @@ function decompose(node: Aggregate): Decomposition | undefined {
     case 'var_samp':
     case 'var_pop':
       return momentsOf({ ...node, name });
+    case 'max_by':
+    case 'min_by':
+      return besideOf(node);
+    case 'approx_count_distinct':
+      // Within one query the kernel's own is faster.
+      return kept ? sketchOf(node) : undefined;
     default:
       return undefined;
   }
@@ -206,9 +239,13 @@ function isInterval(node: Aggregate): boolean {
 
 /**
  * Cuts an aggregate in two. Undefined where partial values cannot stand for the rows (distinct, percentiles): then all
- * rows of a key must come to one task. `nextId` gives ids to the partial columns.
+ * rows of a key must come to one task. `nextId` gives ids to the partial columns; `kept` says that partial values outlive the query.
  */
-export function splitAggregate(plan: LogicalPlan, nextId: () => number): SplitAggregate | undefined {
+export function splitAggregate(
+  plan: LogicalPlan,
+  nextId: () => number,
+  { kept }: { readonly kept: boolean } = { kept: false },
+): SplitAggregate | undefined {
   if (plan.kind !== 'aggregate') return undefined;
   if (plan.groupBy.some((key) => !isDeterministic(key))) return undefined;
   const nodes = new Map<string, { node: Aggregate; how: Decomposition }>();
@@ -216,7 +253,7 @@ export function splitAggregate(plan: LogicalPlan, nextId: () => number): SplitAg
     for (const node of aggregatesOf(column.value)) {
       const key = expressionKey(node);
       if (nodes.has(key)) continue;
-      const how = decompose(node);
+      const how = decompose(node, kept);
       if (how === undefined) return undefined;
       nodes.set(key, { node, how });
     }

@@ -67,7 +67,7 @@ class Binder {
 
   #aggregate(plan: Node<'aggregate'>, bound: Node<'aggregate'>): LogicalPlan {
     const { mode } = this.#query;
-    const split = splitAggregate(bound, () => this.#nextId++);
+    const split = splitAggregate(bound, () => this.#nextId++, { kept: true });
     const combine = split?.combine;
     assert(split !== undefined && combine !== undefined, 'the query was compiled');
     const stored = split.partial.output;
@@ -108,7 +108,8 @@ class Binder {
         const union: LogicalPlan = {
           kind: 'set-operation',
           output: [...stored, mark],
-          inputs: [marked(fresh, 1), marked(without(state, closed(this.#facts.clearedUs)), 0)],
+          // What was there before comes first: for first, last and lists.
+          inputs: [marked(without(state, closed(this.#facts.clearedUs)), 0), marked(fresh, 1)],
           operation: 'union',
           all: true,
         };

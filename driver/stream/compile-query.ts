@@ -67,10 +67,23 @@ function numberSources(plan: LogicalPlan, into: SourceLeaf[]): LogicalPlan {
     const keyIds = plan.output.map(({ id }) => id);
     return { kind: 'deduplicate', output: plan.output, input, keyIds, withinWatermark: false };
   }
-  return withInputs(
+  const numbered = withInputs(
     plan,
     inputsOf(plan).map((input) => numberSources(input, into)),
   );
+  return numbered.kind === 'watermark' ? belowUnion(numbered) : numbered;
+}
+
+/** Each input of a union has the watermark for itself: a row is late or not by its own place. */
+function belowUnion(plan: Node<'watermark'>): LogicalPlan {
+  const union = plan.input;
+  if (union.kind !== 'set-operation' || union.operation !== 'union' || !union.all) return plan;
+  const at = union.output.findIndex(({ id }) => id === plan.columnId);
+  const inputs = union.inputs.map((input) => {
+    const columnId = input.output[at]!.id;
+    return belowUnion({ ...plan, output: input.output, input, columnId });
+  });
+  return { ...union, inputs };
 }
 
 function leavesOf(plan: LogicalPlan): SourceLeaf[] {
@@ -184,10 +197,10 @@ class Checker {
       );
     }
     let id = 1;
-    const split = splitAggregate(plan, () => id++);
+    const split = splitAggregate(plan, () => id++, { kept: true });
     if (split?.combine === undefined) {
       throw unsupported(
-        'Distinct aggregations and aggregates whose parts cannot be joined are not supported on streaming DataFrames/Datasets: use sum, count, avg, min, max, first, last, collect_list or collect_set',
+        'Aggregates whose parts cannot be joined are not supported on streaming DataFrames/Datasets: use count, sum, avg, min, max, min_by, max_by, stddev, variance, approx_count_distinct, first, last, collect_list, collect_set, bool_and, bool_or or bit_and, bit_or, bit_xor, or write the rows and aggregate them in foreachBatch',
       );
     }
     const stored = split.partial.output.map(({ type }) => simpleString(type)).join(', ');

@@ -1,6 +1,6 @@
 import type { Expression } from '../expression.ts';
 import type { SparkType } from '../spark-type.ts';
-import { DOUBLE } from '../types/coercion.ts';
+import { DOUBLE, LONG, arrayOf } from '../types/coercion.ts';
 import { duckdbType } from '../types/duckdb-type.ts';
 import { FunctionFamily, firstType, type RenderedCall } from './function-spec.ts';
 import { renderDecimalDivision } from './decimal-arithmetic.ts';
@@ -30,6 +30,14 @@ function renderAverage(args: readonly string[], call: RenderedCall): string {
   );
 }
 
+/**
+ * The K smallest of the values' 63-bit hashes (KMV): fewer than K are counted exactly; else the K-th smallest tells how dense they
+ * lie, with a standard error of 1 / sqrt(K), here 2.2 %. Tasks of one checkpoint must hash alike: the kernel's version is one.
+ */
+const HASHES = arrayOf(LONG, false);
+const SKETCH_VALUES = 2_048;
+const SKETCHES = `list_slice(list_sort(list_distinct(flatten(list($1)))), 1, ${SKETCH_VALUES})`;
+
 const given = (args: readonly Expression[]): SparkType => args[0]!.type;
 
 /** What the two steps of a split aggregate compute; no user can name these. */
@@ -49,5 +57,25 @@ export const partialAggregates = new FunctionFamily()
   .aggregate('$merge_var_pop', '...any', DOUBLE, merged('_t.n', false, 1))
   .aggregate('$merge_stddev_samp', '...any', DOUBLE, merged('(_t.n - 1)', true, 2))
   .aggregate('$merge_stddev_pop', '...any', DOUBLE, merged('_t.n', true, 1))
+  .aggregate(
+    '$merge_mean',
+    'any any',
+    DOUBLE,
+    `sum(CASE WHEN $1 > 0 THEN CAST($1 AS DOUBLE) * $2 END) / nullif(sum($1), 0)`,
+  )
+  .aggregate('$merge_m2', '...any', DOUBLE, merged('1', false, 1))
+  .aggregate(
+    '$sketch',
+    'any',
+    HASHES,
+    `min(DISTINCT CASE WHEN $1 IS NOT NULL THEN CAST(hash($1) >> 1 AS BIGINT) END, ${SKETCH_VALUES})`,
+  )
+  .aggregate('$sketch_join', 'any', HASHES, SKETCHES)
+  .aggregate(
+    '$sketch_count',
+    'any',
+    LONG,
+    `list_transform([${SKETCHES}], lambda _s: CASE WHEN coalesce(len(_s), 0) < ${SKETCH_VALUES} THEN coalesce(len(_s), 0) ELSE round(${SKETCH_VALUES - 1} * 9223372036854775807.0 / _s[${SKETCH_VALUES}]) END)[1]`,
+  )
   .add('$narrow', 'any', given, '$1')
   .add('$average', 'any any', given, renderAverage);
