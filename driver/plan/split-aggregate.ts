@@ -14,17 +14,19 @@ export interface SplitAggregate {
   readonly final: (input: LogicalPlan) => LogicalPlan;
   /**
    * Joins rows of `partial.output` of one key to one of the same columns, so that they can be kept and joined again; undefined
-   * where only the answer can be made of them. `extra` columns are added to the output.
+   * where only the answer can be made of them. `extra` columns are added to the output; `order` says which row comes before which.
    */
-  readonly combine: ((input: LogicalPlan, extra?: readonly NamedExpression[]) => LogicalPlan) | undefined;
+  readonly combine:
+    | ((input: LogicalPlan, extra?: readonly NamedExpression[], order?: Expression) => LogicalPlan)
+    | undefined;
 }
 
 /** How one aggregate is kept between the two steps: what each task computes, and the answer from all tasks' values. */
 interface Decomposition {
   readonly partials: readonly Expression[];
   readonly merge: (columns: readonly Expression[]) => Expression;
-  /** One value of each of `partials` from several. */
-  readonly combine?: (columns: readonly Expression[]) => readonly Expression[];
+  /** One value of each of `partials` from several, which are in no order unless there is a column that says it. */
+  readonly combine?: (columns: readonly Expression[], order: Expression | undefined) => readonly Expression[];
 }
 
 function aggregate(
@@ -116,10 +118,16 @@ function pickedOf(node: Aggregate): Decomposition {
     partials: [node, present],
     merge: ([value, count]) =>
       aggregate(node.name, [value!], node.type, { filter: call('>', [count!, none], BOOLEAN, false) }),
-    combine: ([value, count]) => [
-      aggregate(node.name, [value!], node.type, { filter: call('>', [count!, none], BOOLEAN, false) }),
-      totalCount(count!),
-    ],
+    combine: ([value, count], order) => {
+      const filter = call('>', [count!, none], BOOLEAN, false);
+      const ordered = node.name === 'last' ? 'max_by' : 'min_by';
+      return [
+        order === undefined
+          ? aggregate(node.name, [value!], node.type, { filter })
+          : aggregate(ordered, [value!, order], node.type, { filter }),
+        totalCount(count!),
+      ];
+    },
   };
 }
 
@@ -318,19 +326,21 @@ function combinerOf(
   if (nodes.some(({ how }) => how.combine === undefined)) return undefined;
   const groupBy = keys.map(({ attribute }) => columnOf(attribute));
   const kept = keys.map(({ attribute }, index) => ({ attribute, value: groupBy[index]! }));
-  const joined = nodes.flatMap(({ how, columns }) => {
-    const values = how.combine!(columns.map(({ attribute }) => columnOf(attribute)));
-    return columns.map(({ attribute }, index) => ({
-      attribute,
-      value: sameOrCast(values[index]!, attribute.type),
-    }));
-  });
-  return (input, extra = []) => ({
+  const joined = (order: Expression | undefined) =>
+    nodes.flatMap(({ how, columns }) => {
+      const given = columns.map(({ attribute }) => columnOf(attribute));
+      const values = how.combine!(given, order);
+      return columns.map(({ attribute }, index) => ({
+        attribute,
+        value: sameOrCast(values[index]!, attribute.type),
+      }));
+    });
+  return (input, extra = [], order = undefined) => ({
     kind: 'aggregate',
     output: [...partial.output, ...extra.map(({ attribute }) => attribute)],
     input,
     groupBy,
-    columns: [...kept, ...joined, ...extra],
+    columns: [...kept, ...joined(order), ...extra],
   });
 }
 

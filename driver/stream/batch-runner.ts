@@ -36,6 +36,8 @@ export interface BatchRunnerOptions {
 export interface RanBatch {
   readonly rows: BatchRows;
   readonly report: BatchReport;
+  /** For the sources' parts of the batch, then for its stages. */
+  readonly bindingMs: number;
   readonly planningMs: number;
   readonly snapshot: boolean;
 }
@@ -61,9 +63,11 @@ export class BatchRunner {
       ...stagePlannerOptions({ config, splits, executors }, context),
       stream,
     });
+    const binding = performance.now();
     const plan = await this.#bind(entry);
+    const bindingMs = performance.now() - binding;
     const stages = await planner.plan(plan, sink);
-    const planningMs = performance.now() - started;
+    const planningMs = performance.now() - started - bindingMs;
     const job: JobSpec = {
       jobId: `job-${randomUUID()}`,
       name: `${name} batch ${entry.batchId}`,
@@ -80,7 +84,7 @@ export class BatchRunner {
           const report = batchReport(step.value.stages, entry.batchId);
           const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
           const rows = { batches, rowCount, results: step.value.results };
-          return { rows, report, planningMs, snapshot: stream.snapshot };
+          return { rows, report, bindingMs, planningMs, snapshot: stream.snapshot };
         }
         const { data, rowCount } = step.value;
         if (rowCount > 0) batches.push({ arrowIpc: data, rowCount });

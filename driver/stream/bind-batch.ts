@@ -108,12 +108,12 @@ class Binder {
         const union: LogicalPlan = {
           kind: 'set-operation',
           output: [...stored, mark],
-          // What was there before comes first: for first, last and lists.
+          // What was there before comes first: lists are joined in this order.
           inputs: [marked(without(state, closed(this.#facts.clearedUs)), 0), marked(fresh, 1)],
           operation: 'union',
           all: true,
         };
-        return combine(union, [highestMark]);
+        return combine(union, [highestMark], columnOf(mark));
       },
       result: (_fresh, merged) => {
         const isClosed = closed(this.#facts.watermarkUs);

@@ -283,6 +283,7 @@ export class StreamRun implements StreamingQuery {
     const ran = await timed(durations, 'addBatch', () =>
       this.#retrying('running the batch', () => this.#job(entry, batch)),
     );
+    durations['getBatch'] = Math.round(ran.bindingMs);
     durations['queryPlanning'] = Math.round(ran.planningMs);
     await this.#step('job-done', entry.batchId);
     const sinkRows = await timed(durations, 'addBatch', () =>

@@ -52,7 +52,7 @@ export interface StreamProgress {
   readonly numInputRows: number;
   readonly inputRowsPerSecond: number;
   readonly processedRowsPerSecond: number;
-  /** Milliseconds by phase: triggerExecution, latestOffset, walCommit, queryPlanning, addBatch, commitOffsets. */
+  /** Milliseconds by phase: triggerExecution, latestOffset, walCommit, getBatch, queryPlanning, addBatch, commitOffsets. */
   readonly durationMs: Readonly<Record<string, number>>;
   /** max, min, avg, watermark: ISO times; empty without a watermark. */
   readonly eventTime: Readonly<Record<string, string>>;

@@ -6,12 +6,15 @@ interface Entry {
   readonly inodeId: number;
   readonly generation: number;
   readonly content: Buffer;
+  readonly modifiedMs: number;
 }
 
 /** The part of a cluster's file system that streaming queries use, with the same refusals. */
 export class MemoryFileSystem {
   readonly files = new Map<string, Entry>();
   readonly directories = new Set<string>(['/']);
+  /** Files that somebody is writing still. */
+  readonly open = new Set<string>();
   #inodes = 0;
 
   get fileSystem(): FileSystem {
@@ -29,7 +32,10 @@ export class MemoryFileSystem {
       this.#make(parent);
     }
     if (this.files.has(path) && options.overwrite !== true) throw new QuarryError('FILE_EXISTS', path);
-    this.files.set(path, { inodeId: ++this.#inodes, generation: 1, content: Buffer.from(content as string) });
+    const inodeId = ++this.#inodes;
+    // Each is written a second after the one before it.
+    const modifiedMs = inodeId * 1_000;
+    this.files.set(path, { inodeId, generation: 1, content: Buffer.from(content as string), modifiedMs });
   }
 
   async create(path: string, options: { overwrite?: boolean } = {}) {
@@ -63,8 +69,10 @@ export class MemoryFileSystem {
     const at = withoutEnd(path);
     if (this.directories.has(at))
       return { path: at, directory: true, inodeId: 0, generation: 0, lengthBytes: 0 };
-    const { inodeId, generation, content } = this.#entry(at);
-    return { path: at, directory: false, inodeId, generation, lengthBytes: content.length };
+    const { inodeId, generation, content, modifiedMs } = this.#entry(at);
+    const underConstruction = this.open.has(at);
+    const lengthBytes = content.length;
+    return { path: at, directory: false, inodeId, generation, lengthBytes, modifiedMs, underConstruction };
   }
 
   async exists(path: string): Promise<boolean> {
