@@ -335,7 +335,7 @@ function combinerOf(
         value: sameOrCast(values[index]!, attribute.type),
       }));
     });
-  return (input, extra = [], order = undefined) => ({
+  return (input, extra = [], order) => ({
     kind: 'aggregate',
     output: [...partial.output, ...extra.map(({ attribute }) => attribute)],
     input,

@@ -161,7 +161,7 @@ describe('writeStream', () => {
     await fails({ format: 'delta' }, /DATA_SOURCE_NOT_FOUND.*delta/);
     await fails({ continuousCheckpointInterval: '1 second' }, /continuous trigger/);
     await fails({ processingTimeInterval: 'soon' }, /CANNOT_PARSE_INTERVAL/);
-    await fails({ foreachWriter: { pythonFunction: {} } }, /foreach\(\)/);
+    await fails({ foreachWriter: {} }, /foreach function that is not in Python/);
     await start({ input: grouped(watermarked, `window(timestamp, '1 minute')`, 'value') });
     await start({ input: grouped(rate, 'value'), outputMode: 'complete' });
     await start({ queryName: 'one' });
