@@ -12,8 +12,9 @@ export interface PartitionRecords {
 /** Bytes of a record's key, value and headers. */
 export function recordBytes(record: RecordInput): number {
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  for (const { key, value } of record.headers ?? []) {
-    bytes += Buffer.byteLength(key) + (value?.length ?? 0) + HEADER_OVERHEAD_BYTES;
+  if (record.headers !== undefined) {
+    for (const { key, value } of record.headers)
+      bytes += Buffer.byteLength(key) + (value?.length ?? 0) + HEADER_OVERHEAD_BYTES;
   }
   return bytes;
 }

@@ -72,6 +72,7 @@ export async function packBatch(batch: Buffer, compression: Compression): Promis
 }
 
 function headersBytes(headers: readonly RecordHeader[]): number {
+  if (headers === NO_HEADERS) return 1;
   let bytes = varintBytes(headers.length);
   for (const { key, value } of headers) {
     const length = Buffer.byteLength(key);
@@ -82,6 +83,7 @@ function headersBytes(headers: readonly RecordHeader[]): number {
 
 function writeHeaders(bytes: Buffer, headers: readonly RecordHeader[], from: number): number {
   let at = writeVarint(bytes, headers.length, from);
+  if (headers === NO_HEADERS) return at;
   for (const { key, value } of headers)
     at = writeField(bytes, value, writeField(bytes, Buffer.from(key), at));
   return at;

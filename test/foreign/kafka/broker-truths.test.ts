@@ -212,7 +212,7 @@ describe('a Kafka broker', () => {
     await setQuota(broker.url, 'slow', 2_500_000);
     // No longer than the pauses that the broker makes.
     const slow = await open({ clientId: 'slow', timeoutMs: 700 });
-    const values = Array.from({ length: 120 }, () => noise(100_000));
+    const values = Array.from({ length: 100 }, () => noise(100_000));
     await log.sink.append(values.map((value) => record(topic, value)));
     const startedMs = performance.now();
     expect((await valuesOf(topic, {}, slow)).length).toBe(values.length);
