@@ -56,6 +56,10 @@ function streamOutput(builder: PlanBuilder, read: Read, userSchema: StructType |
   const { format, options } = read;
   if (isLogFormat(format)) {
     checkLog(read, userSchema);
+    for (const name of ['endingOffsets', 'endingTimestamp', 'endingOffsetsByTimestamp']) {
+      if (optionOf(options, name) === undefined) continue;
+      throw new QuarryError('INVALID_ARGUMENT', `ending offset not valid in streaming queries: ${name}`);
+    }
     return attributesOf(builder, RECORD);
   }
   if (format === 'rate') {

@@ -1,11 +1,12 @@
 import { QuarryError } from '../../../common/quarry-error.ts';
 import type { Log } from '../../../log/log.ts';
 import { openLog } from '../../../log/open-log.ts';
-import { logSettings, logUrl, offsetChoice, topicChoice } from '../../plan/log-options.ts';
+import { logSettings, logUrl, offsetChoice, optionOf, topicChoice } from '../../plan/log-options.ts';
 import type { LogicalPlan } from '../../plan/logical-plan.ts';
 import type { SourceLeaf } from '../compile-query.ts';
 import { lagMetrics, limitedEnd, type LogOffsets, rangesOf, rowsBetween } from '../offset-planning.ts';
 import { countOption, flagOption } from '../stream-options.ts';
+import { startingOffsets } from './starting-offsets.ts';
 import type { BatchLimits, SourcePartition, StreamSource } from './stream-source.ts';
 
 type Bounds = 'earliest' | 'latest';
@@ -18,6 +19,7 @@ export class LogStreamSource implements StreamSource {
   readonly #options: Readonly<Record<string, string>>;
   readonly #limit: number | undefined;
   readonly #failOnDataLoss: boolean;
+  readonly #pastTheEnd: 'error' | 'latest';
 
   private constructor(log: Log, url: string, leaf: SourceLeaf) {
     const { options, format } = leaf;
@@ -26,6 +28,7 @@ export class LogStreamSource implements StreamSource {
     this.#options = options;
     this.#limit = countOption(options, 'maxOffsetsPerTrigger');
     this.#failOnDataLoss = flagOption(options, 'failOnDataLoss', true);
+    this.#pastTheEnd = pastTheEnd(options);
     const choice = topicChoice(options);
     const what =
       choice.kind === 'subscribe'
@@ -43,37 +46,16 @@ export class LogStreamSource implements StreamSource {
   }
 
   async initial(): Promise<LogOffsets> {
-    const choice = offsetChoice(this.#options, 'starting', 'latest');
-    if (choice.kind === 'earliest' || choice.kind === 'latest') return this.#bounds(choice.kind);
-    const earliest = await this.#bounds('earliest');
-    const latest = await this.#bounds('latest');
-    const chosen: Record<string, Record<string, number>> = {};
-    for (const [topic, partitions] of Object.entries(earliest)) {
-      const found = (chosen[topic] = { ...partitions });
-      const times =
-        choice.kind === 'time'
-          ? Object.fromEntries(Object.keys(partitions).map((partition) => [partition, choice.timestampMs]))
-          : choice.kind === 'times'
-            ? (choice.times[topic] ?? {})
-            : {};
-      for (const [partition, timestampMs] of Object.entries(times)) {
-        const offsets = await this.#log.source.offsetsAtTime(topic, timestampMs);
-        const at = offsets.find((each) => String(each.partition) === partition);
-        if (at !== undefined) found[partition] = at.offset;
-      }
-      const given = choice.kind === 'offsets' ? (choice.offsets[topic] ?? {}) : {};
-      for (const [partition, offset] of Object.entries(given)) {
-        if (!(partition in partitions)) {
-          throw new QuarryError(
-            'INVALID_ARGUMENT',
-            `startingOffsets name partition ${partition} of ${topic}, which has ${Object.keys(partitions).length} partitions`,
-          );
-        }
-        found[partition] =
-          offset === -2 ? partitions[partition]! : offset === -1 ? latest[topic]![partition]! : offset;
-      }
-    }
-    return chosen;
+    const { source } = this.#log;
+    return startingOffsets(offsetChoice(this.#options, 'starting', 'latest'), {
+      earliest: await this.#bounds('earliest'),
+      latest: await this.#bounds('latest'),
+      pastTheEnd: this.#pastTheEnd,
+      offsetsAtTime: async (topic, timestampMs) => {
+        const offsets = await source.offsetsAtTime(topic, timestampMs);
+        return Object.fromEntries(offsets.map(({ partition, offset }) => [String(partition), offset]));
+      },
+    });
   }
 
   async latest(position: LogOffsets): Promise<LogOffsets> {
@@ -87,7 +69,7 @@ export class LogStreamSource implements StreamSource {
   }
 
   isEmpty(start: LogOffsets, end: LogOffsets): boolean {
-    return rowsBetween(start, end) === 0;
+    return rowsBetween(start, end) === 0 && !isBefore(end, start);
   }
 
   async bind(leaf: SourceLeaf, start: LogOffsets, end: LogOffsets): Promise<LogicalPlan> {
@@ -149,6 +131,13 @@ export class LogStreamSource implements StreamSource {
     for (const topic of await this.#topics()) {
       const wanted = choice.kind === 'assign' ? choice.partitions[topic] : undefined;
       const offsets = await this.#log.source[which](topic);
+      const absent = wanted?.find((each) => !offsets.some(({ partition }) => partition === each));
+      if (absent !== undefined) {
+        throw new QuarryError(
+          'INVALID_ARGUMENT',
+          `option assign: topic ${topic} has no partition ${absent}, it has ${offsets.length}`,
+        );
+      }
       bounds[topic] = Object.fromEntries(
         offsets
           .filter(({ partition }) => wanted === undefined || wanted.includes(partition))
@@ -172,6 +161,22 @@ export class LogStreamSource implements StreamSource {
       }
     }
   }
+}
+
+/** A topic that was made anew ends before where the query is: a batch without rows takes the query back there. */
+function isBefore(end: LogOffsets, start: LogOffsets): boolean {
+  return Object.entries(end).some(([topic, partitions]) =>
+    Object.entries(partitions).some(([partition, offset]) => offset < (start[topic]?.[partition] ?? 0)),
+  );
+}
+
+function pastTheEnd(options: Readonly<Record<string, string>>): 'error' | 'latest' {
+  const text = optionOf(options, 'startingOffsetsByTimestampStrategy')?.toLowerCase() ?? 'error';
+  if (text === 'error' || text === 'latest') return text;
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `option startingOffsetsByTimestampStrategy is error or latest, not ${text}`,
+  );
 }
 
 function mapOffsets(
