@@ -6,6 +6,8 @@ export interface KernelOptions {
   readonly directory: string;
   readonly memoryLimitBytes: number;
   readonly timezone: string;
+  /** DuckDB's own settings, by their names. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** One DuckDB for one ingest. Its errors come out as QuarryErrors: BAD_DATA, OUT_OF_MEMORY, NO_SPACE, INTERNAL. */
@@ -24,6 +26,7 @@ export class Kernel {
       autoload_known_extensions: 'false',
       memory_limit: `${Math.floor(options.memoryLimitBytes / 1024)}KiB`,
       temp_directory: `${options.directory}/spill`,
+      ...options.settings,
     });
     const kernel = new Kernel(instance, await instance.connect());
     await kernel.run(`SET TimeZone = ${literal(options.timezone)}`);
