@@ -6,7 +6,7 @@ const MiB = 1024 * 1024;
 /** What one process uses, from /proc. */
 export interface ProcessUse {
   readonly pid: number;
-  /** RssAnon: what is its own; pages of files and of tmpfs are not counted. */
+  /** RssAnon and RssShmem: what nobody else can have; pages of files are not counted. */
   readonly anonymousMiB: number;
   readonly cpuSeconds: number;
 }
@@ -16,7 +16,10 @@ export function useOf(pid: number): ProcessUse | undefined {
   try {
     const fields = statOf(pid);
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const kilobytes = Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    const kilobytes = ['RssAnon', 'RssShmem'].reduce(
+      (sum, key) => sum + Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0),
+      0,
+    );
     // utime and stime, and those of the children that it has waited for.
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return { pid, anonymousMiB: (kilobytes * 1024) / MiB, cpuSeconds: ticks / CLOCK_TICKS };
