@@ -68,7 +68,7 @@ export const CONFIG_KEYS = {
   ),
   'datanode.rack': key('/default-rack', 'rack of the host'),
   'datanode.segmentBytes': key(1024 * MiB, 'where the block store starts its next database'),
-  'datanode.writeBufferBytes': key(64 * MiB, 'LevelDB write buffer of the open segment'),
+  'datanode.writeBufferBytes': key(16 * MiB, 'LevelDB write buffer of the open segment'),
   'datanode.segmentLiveShareMin': key(0.5, 'a segment with less live data is copied forward and unlinked'),
   'datanode.reclaimBytesPerSecond': key(
     20 * MiB,

@@ -11,7 +11,7 @@ import { addLive, ReplicaEntry } from './replica-entry.ts';
 import { exists, invalid, notFound, staleStamp } from './replica-errors.ts';
 import { ReplicaIndex } from './replica-index.ts';
 import { Segments } from './segments.ts';
-import { QuietFlush } from './quiet-flush.ts';
+import { MemtableFlush } from './memtable-flush.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { loadReplicas } from './store-start.ts';
 import { verifyReplica } from './verify-replica.ts';
@@ -48,7 +48,7 @@ export class LevelBlockStore implements BlockStore {
   readonly #cache = new ExtentCache();
   readonly #gate: WriteGate;
   readonly #reclaimer: Reclaimer;
-  readonly #quiet: QuietFlush;
+  readonly #memtable: MemtableFlush;
   #usedBytes = 0;
 
   private constructor(
@@ -67,7 +67,7 @@ export class LevelBlockStore implements BlockStore {
       await segments.startNext();
       await index.reopen();
     });
-    this.#quiet = new QuietFlush(seams, () => segments.flush());
+    this.#memtable = new MemtableFlush(seams, options.writeBufferBytes, () => segments.flush());
     this.#reclaimer = new Reclaimer(seams, options, {
       segments,
       index,
@@ -160,7 +160,7 @@ export class LevelBlockStore implements BlockStore {
     const entry = this.#entry(blockId);
     entry.checkWriter(generationStamp);
     checkChunk(entry, chunk);
-    entry.lastAppendMs = this.#quiet.touch();
+    entry.lastAppendMs = this.#memtable.wrote(chunk.data.length);
     entry.beginAppend(chunk.offsetBytes + chunk.data.length);
     let id: ChunkId | undefined;
     try {
@@ -294,7 +294,7 @@ export class LevelBlockStore implements BlockStore {
   }
 
   async close(): Promise<void> {
-    this.#quiet.close();
+    this.#memtable.close();
     await this.#reclaimer.close();
     await this.#segments.close();
     await this.#index.close();

@@ -5,7 +5,8 @@ import { storageFailure } from './storage-failure.ts';
 const MiB = 1024 * 1024;
 /** One batch at the disk and one being copied into LevelDB: enough to keep both cores of the path busy. */
 const BATCHES_IN_FLIGHT = 2;
-const BATCH_BYTES_MAX = 4 * MiB;
+/** LevelDB's batches grow by doubling: one that gathers packets copies each twice, and takes new memory every time. Small ones go together. */
+const BATCH_BYTES_MAX = 64 * 1024;
 
 interface Put {
   readonly key: Buffer;
