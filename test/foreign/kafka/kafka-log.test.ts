@@ -2,7 +2,7 @@ import { logSuite } from '../../conformance/log/log-suite.ts';
 import { startKafkaBroker } from '../../services/kafka-broker.ts';
 
 logSuite('Kafka', async () => {
-  const broker = await startKafkaBroker();
+  const broker = await startKafkaBroker({ quick: true });
   return {
     url: broker.url,
     down: () => broker.kill(),

@@ -18,7 +18,7 @@ describe('beside kafkajs', () => {
   };
 
   beforeAll(async () => {
-    broker = await startKafkaBroker();
+    broker = await startKafkaBroker({ quick: true });
     log = await openLog(broker.url);
     kafka = new Kafka({ brokers: [broker.url.slice('kafka://'.length)], logLevel: logLevel.NOTHING });
   }, 120_000);
