@@ -12,8 +12,8 @@ export interface TableColumn {
 export type TableValue = string | number | boolean | Buffer | null;
 
 /**
- * What makes a write the same write when it is tried again. A batch job: DAG, task, run id, ordinal of the write in its
- * application. A streaming query: its id, epoch and batch.
+ * What makes a write the same write when it is tried again. A batch job: DAG, task, run id, and of its writes to this table the
+ * how manieth it is, or the name that it has given the write. A streaming query: its id, epoch and batch.
  */
 export type WriteKey =
   | {
@@ -22,6 +22,7 @@ export type WriteKey =
       readonly task: string;
       readonly runId: string;
       readonly ordinal: number;
+      readonly name?: string;
     }
   | {
       readonly kind: 'stream';

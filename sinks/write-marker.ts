@@ -25,11 +25,11 @@ export interface WriteMarker {
   readonly rowCount: number;
 }
 
-/** What identifies the marker of a key. A query's batches share one, each write of a run has its own. */
+/** What identifies the marker of a key in a table. A query's batches share one, each write of a run has its own. */
 export function markerId(key: WriteKey, table: string): string {
   const parts =
     key.kind === 'run'
-      ? ['run', key.dag, key.task, key.runId, key.ordinal]
+      ? ['run', key.dag, key.task, key.runId, table.toLowerCase(), key.name ?? key.ordinal]
       : ['stream', key.queryId, table.toLowerCase()];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -1,18 +1,12 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
-import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { ApplicationStore } from '../../client/applications/application-store.ts';
-import { packageRoot } from '../../common/package-root.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
-import { withRunKey } from '../../common/spark-remote.ts';
 import { type Command, parse, print } from '../command.ts';
 import { CLUSTER_OPTION, namedCluster, withFileSystem } from '../connection.ts';
-
-/** From the root: this file may be part of a bundle, the job's process loads the package as it is installed. */
-const JOB_RUNTIME = pathToFileURL(join(packageRoot, 'dist/cli/job-runtime.js')).href;
+import { runSubmission } from '../spark-submit/run-submission.ts';
+import { submitArguments } from '../spark-submit/spark-arguments.ts';
+import { type Submission, submission } from '../spark-submit/submission.ts';
 
 /** Options that take the next word. */
 const VALUED = ['--cluster', '--status', '--kill'];
@@ -40,13 +34,11 @@ quarry submit --status ID | --kill ID
     if (job === undefined)
       throw new QuarryError('INVALID_ARGUMENT', 'name a job file; see quarry submit --help');
     if (!existsSync(job)) throw new QuarryError('FILE_NOT_FOUND', `no job file ${job}`);
-    const { directory, file } = namedCluster(values.cluster);
-    if (values.supervise) return supervised(values.cluster, job, words.slice(at + 1));
-    const [program, args] = interpreter(job);
-    return run(program, [...args, job, ...words.slice(at + 1)], {
-      QUARRY_CLUSTER: directory,
-      SPARK_REMOTE: withRunKey(file.driver.connect),
-    });
+    const submitted = submission(
+      submitArguments({ cluster: values.cluster, application: job, args: words.slice(at + 1) }),
+      process.env,
+    );
+    return values.supervise ? supervised(values.cluster, submitted) : runSubmission(submitted);
   },
 };
 
@@ -62,12 +54,10 @@ function endWithStarter(): void {
 /** Errors: CLUSTER_NOT_RUNNING when nobody supervises. */
 async function supervised(
   cluster: string | undefined,
-  job: string,
-  args: readonly string[],
+  { application: file, args }: Submission,
 ): Promise<number> {
-  interpreter(job);
-  const { directory, file } = namedCluster(cluster);
-  if (!(file.services ?? []).some(({ name }) => name === 'applications')) {
+  const { directory, file: running } = namedCluster(cluster);
+  if (!(running.services ?? []).some(({ name }) => name === 'applications')) {
     throw new QuarryError(
       'CLUSTER_NOT_RUNNING',
       `nobody supervises applications in ${directory}: start the cluster with quarry cluster start --supervise`,
@@ -75,7 +65,7 @@ async function supervised(
   }
   const application = await withFileSystem(cluster, (fs) =>
     new ApplicationStore(fs).add(
-      { file: job, source: readFileSync(job, 'utf8'), args, environment: {} },
+      { file, source: readFileSync(file, 'utf8'), args, environment: {} },
       Date.now(),
     ),
   );
@@ -100,34 +90,4 @@ async function kill(cluster: string | undefined, id: string): Promise<number> {
     while ((await store.get(id)).state === 'stopping') await sleep(100);
   });
   return status(cluster, id);
-}
-
-function interpreter(job: string): [string, string[]] {
-  switch (extname(job)) {
-    case '.ts':
-    case '.mts':
-    case '.js':
-    case '.mjs':
-      return [process.execPath, ['--import', import.meta.resolve('tsx'), '--import', JOB_RUNTIME]];
-    case '.py':
-      return [process.env['PYSPARK_PYTHON'] ?? 'python3', []];
-    default:
-      throw new QuarryError('INVALID_ARGUMENT', `${job} is neither TypeScript, JavaScript nor Python`);
-  }
-}
-
-/** Runs the job with our terminal; a signal to us is a signal to it. */
-function run(program: string, args: readonly string[], environment: Record<string, string>): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-    const forward = (signal: NodeJS.Signals) => child.kill(signal);
-    process.on('SIGINT', forward);
-    process.on('SIGTERM', forward);
-    child.once('error', (cause) =>
-      reject(new QuarryError('INVALID_ARGUMENT', `cannot run ${program}: ${cause.message}`, { cause })),
-    );
-    child.once('exit', (code, signal) =>
-      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
-    );
-  });
 }

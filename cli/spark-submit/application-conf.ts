@@ -67,8 +67,8 @@ const WITHOUT_EFFECT: readonly Note[] = [
     text: 'there is no JVM; Kafka, JDBC and Parquet are built in',
   },
   {
-    keys: /^spark\.(files|archives)$/,
-    text: 'files are not shipped, the application reads them where they are',
+    keys: /^spark\.archives$/,
+    text: 'archives are not shipped, the application reads them where they are',
   },
   { keys: /^spark\.kerberos\./, text: 'this cluster has no Kerberos' },
 ];

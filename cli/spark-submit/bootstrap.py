@@ -276,6 +276,24 @@ def patch_context():
     pyspark.SparkContext = SparkContext
 
 
+def patch_files():
+    """`SparkFiles.get` answers where a file of --files is: the application runs on the machine that it was submitted from."""
+    import pyspark
+
+    files = FACTS.get("files", {})
+
+    class SparkFiles:
+        @classmethod
+        def get(cls, filename):
+            return files.get(filename, os.path.abspath(filename))
+
+        @classmethod
+        def getRootDirectory(cls):
+            return os.path.dirname(next(iter(files.values()))) if files else os.getcwd()
+
+    pyspark.SparkFiles = SparkFiles
+
+
 # The application, as `python APPLICATION.py` runs it.
 
 
@@ -308,5 +326,6 @@ if __name__ == "__main__":
     import_pyspark()
     patch_sessions()
     patch_context()
+    patch_files()
     watch()
     run(sys.argv[1], sys.argv[2:])

@@ -67,6 +67,25 @@ export function parseSparkArguments(words: readonly string[]): SparkArguments {
   };
 }
 
+/** What `quarry submit` is told, as spark-submit is. */
+export function submitArguments(told: {
+  readonly cluster: string | undefined;
+  readonly application: string;
+  readonly args: readonly string[];
+}): SparkArguments {
+  const { cluster, application, args } = told;
+  return {
+    options: new Map(cluster === undefined ? [] : [['cluster', cluster]]),
+    conf: [],
+    verbose: false,
+    supervise: false,
+    version: false,
+    unknown: [],
+    application,
+    applicationArgs: args,
+  };
+}
+
 function isValue(word: string | undefined): boolean {
   return word !== undefined && !word.startsWith('-') && !APPLICATIONS.has(extname(word).toLowerCase());
 }

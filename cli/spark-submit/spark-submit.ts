@@ -1,22 +1,12 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../common/package-root.ts';
-import { QuarryError } from '../../common/quarry-error.ts';
 import { type Command, print } from '../command.ts';
 import { submitCommand } from '../commands/submit.ts';
 import { redacted } from './application-conf.ts';
 import { parseSparkArguments } from './spark-arguments.ts';
+import { runSubmission } from './run-submission.ts';
 import { type Submission, submission } from './submission.ts';
 
 /** The version of Spark whose options and protocol these are. */
 const SPARK_VERSION = '4.0.1';
-/** The application may end in its own way that long after a signal. */
-const GRACE_MS = 30_000;
-/** From the root: this file may be part of a bundle. */
-const BOOTSTRAP = join(packageRoot, 'cli/spark-submit/bootstrap.py');
-const JOB_RUNTIME = pathToFileURL(join(packageRoot, 'dist/cli/job-runtime.js')).href;
 
 export const sparkSubmitCommand: Command = {
   name: 'spark-submit',
@@ -44,7 +34,7 @@ spark-submit --status ID | --kill ID
     const submitted = submission(args, process.env);
     for (const note of submitted.notes) console.error(`spark-submit: ${note}`);
     if (args.verbose) describe(submitted);
-    return run(submitted);
+    return runSubmission(submitted);
   },
 };
 
@@ -66,60 +56,4 @@ function describe({ application, args, target, python, conf }: Submission): void
       .map((line) => `spark-submit: ${line}`)
       .join('\n'),
   );
-}
-
-function commandOf({ application, language, args, python }: Submission): [string, string[]] {
-  return language === 'python'
-    ? [python, [BOOTSTRAP, application, ...args]]
-    : [
-        process.execPath,
-        ['--import', import.meta.resolve('tsx'), '--import', JOB_RUNTIME, application, ...args],
-      ];
-}
-
-function environmentOf({
-  environment,
-  conf,
-  target,
-  python,
-}: Submission): Record<string, string | undefined> {
-  // What the bootstrap needs to know; it removes it before the application starts.
-  const facts = { parent: process.pid, conf: Object.fromEntries(conf), web: target.web ?? null };
-  return {
-    ...process.env,
-    // PySpark refuses to start when it finds a master beside SPARK_REMOTE.
-    MASTER: undefined,
-    PYTHONUNBUFFERED: '1',
-    PYSPARK_PYTHON: python,
-    PYSPARK_DRIVER_PYTHON: python,
-    ...environment,
-    QUARRY_SUBMIT: JSON.stringify(facts),
-  };
-}
-
-/** Runs the application with our terminal. A signal to us is a signal to it; one that outstays its grace is killed. */
-function run(submitted: Submission): Promise<number> {
-  const [program, args] = commandOf(submitted);
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', env: environmentOf(submitted) });
-    const forward = (signal: NodeJS.Signals) => {
-      child.kill(signal);
-      setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
-    child.once('error', (cause) =>
-      reject(
-        new QuarryError(
-          'INVALID_ARGUMENT',
-          `cannot run ${program}: ${cause.message}; name a Python with PYSPARK_PYTHON`,
-          {
-            cause,
-          },
-        ),
-      ),
-    );
-    child.once('exit', (code, signal) =>
-      resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]),
-    );
-  });
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { applicationConf, notesOnConf } from './application-conf.ts';
@@ -20,6 +21,8 @@ export interface Submission {
   readonly python: string;
   /** What is put into the application's environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** What `--files` names, by the names that SparkFiles.get takes. */
+  readonly files: Readonly<Record<string, string>>;
   /** For whoever reads the log. */
   readonly notes: readonly string[];
 }
@@ -40,9 +43,10 @@ export function submission(args: SparkArguments, env: Environment): Submission {
   const conf = applicationConf(args);
   refuseClusterMode(conf);
   const [application, language] = applicationFile(args);
+  // As Spark names an application that nobody has named.
+  if (!conf.has('spark.app.name')) conf.set('spark.app.name', basename(application));
   const master = args.options.get('remote') ?? conf.get('spark.master') ?? conf.get('spark.remote');
   const target = submitTarget(master, args.options.get('cluster'));
-  const name = conf.get('spark.app.name');
   const proxyUser = args.options.get('proxy-user');
   return {
     application,
@@ -55,9 +59,18 @@ export function submission(args: SparkArguments, env: Environment): Submission {
       ...driverVariables(conf),
       ...pythonPath(conf, env),
       ...sqlSettings(conf),
-      ...(target.directory === undefined ? {} : { QUARRY_CLUSTER: target.directory }),
-      SPARK_REMOTE: connectUrl(target.connect, name, env),
+      ...clusterVariable(target, language),
+      SPARK_REMOTE: connectUrl(
+        target.connect,
+        {
+          applicationName: conf.get('spark.app.name'),
+          mapIndex: conf.get('spark.quarry.mapIndex'),
+          attempt: randomUUID(),
+        },
+        env,
+      ),
     },
+    files: filesOf(conf),
     notes: [
       ...(target.note === undefined ? [] : [target.note]),
       ...notesOnConf(conf),
@@ -114,6 +127,36 @@ function pythonOf(conf: ReadonlyMap<string, string>, env: Environment): string {
   return choices.find(Boolean) ?? 'python3';
 }
 
+/** The SDK goes where QUARRY_CLUSTER says, PySpark where SPARK_REMOTE does. */
+function clusterVariable(
+  { directory, connect }: SubmitTarget,
+  language: Submission['language'],
+): Record<string, string> {
+  if (directory !== undefined) return { QUARRY_CLUSTER: directory };
+  return language === 'javascript' ? { QUARRY_CLUSTER: connect } : {};
+}
+
+/** Errors: FILE_NOT_FOUND. */
+function filesOf(conf: ReadonlyMap<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    (conf.get('spark.files') ?? '')
+      .split(',')
+      .map((file) => file.trim())
+      .filter((file) => file !== '')
+      .map((file) => {
+        // `PATH#NAME` gives the copy another name.
+        const [place = '', name] = file.split('#');
+        const path = localPath(place);
+        if (!existsSync(path)) throw new QuarryError('FILE_NOT_FOUND', `--files: there is no ${path}`);
+        return [name ?? basename(path), path];
+      }),
+  );
+}
+
+function localPath(file: string): string {
+  return resolve(file.trim().replace(/^file:\/*(?=\/)/, ''));
+}
+
 function driverVariables(conf: ReadonlyMap<string, string>): Record<string, string> {
   const pairs = [...conf].flatMap(([key, value]) => {
     const name = DRIVER_VARIABLE.exec(key)?.[1];
@@ -127,7 +170,7 @@ function pythonPath(conf: ReadonlyMap<string, string>, env: Environment): Record
   const files = (conf.get('spark.submit.pyFiles') ?? '').split(',').filter((file) => file.trim() !== '');
   if (files.length === 0) return {};
   const folders = files.map((file) => {
-    const path = resolve(file.trim().replace(/^file:\/*(?=\/)/, ''));
+    const path = localPath(file);
     if (!existsSync(path)) throw new QuarryError('FILE_NOT_FOUND', `--py-files: there is no ${path}`);
     // A module is found in its folder, an archive is a folder by itself.
     return extname(path) === '.py' ? resolve(path, '..') : path;

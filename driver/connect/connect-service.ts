@@ -20,7 +20,7 @@ import type { ReleaseExecuteResponseInput } from '../../proto/gen/spark/connect/
 import type { ReleaseSessionRequest } from '../../proto/gen/spark/connect/ReleaseSessionRequest.ts';
 import type { ReleaseSessionResponseInput } from '../../proto/gen/spark/connect/ReleaseSessionResponse.ts';
 import type { UserContext } from '../../proto/gen/spark/connect/UserContext.ts';
-import type { RunIdentity } from '../session/session-run.ts';
+import { AttemptTable, type RunIdentity } from '../session/session-run.ts';
 import type { Session, SessionOperation } from '../session/session.ts';
 import { invalidHandle, type SessionKey, type SessionTable } from '../session/session-table.ts';
 import { analyzePlan } from './analyze-plan.ts';
@@ -48,6 +48,7 @@ export interface ConnectServiceOptions extends ResultSources {
 export class ConnectService {
   readonly #options: ConnectServiceOptions;
   readonly #abandoned = new Set<string>();
+  readonly #attempts = new AttemptTable();
 
   constructor(options: ConnectServiceOptions) {
     this.#options = options;
@@ -66,7 +67,7 @@ export class ConnectService {
   /** Starts an execution; the caller reads it. Errors: OPERATION_NOT_FOUND (INVALID_HANDLE.OPERATION_ALREADY_EXISTS). */
   execute(request: ExecutePlanRequest, run?: RunIdentity): Operation {
     const session = this.#open(request);
-    session.run.identify(run);
+    session.run.identify(run, this.#attempts);
     const operationId = request.operationId || randomUUID();
     if (session.operations.has(operationId)) {
       throw invalidHandle('OPERATION_ALREADY_EXISTS', operationId, 'Operation already exists.');

@@ -169,7 +169,8 @@ async function writeTable(
       plan,
       mode: SAVE_MODES[operation.mode],
       options: operation.options,
-      key: session.run.nextKey(),
+      run: session.run,
+      isOfStream: readsStreamBatch(operation.input),
     },
     context,
   );
@@ -177,6 +178,13 @@ async function writeTable(
   const executionMetrics =
     outcome === 'written' ? { rowsWritten: metric(rowCount) } : { rowsSkipped: metric(rowCount) };
   return { metrics: { metrics: [{ name: 'jdbc', executionMetrics }] } };
+}
+
+/** Whether a query reads the batch that a stream has handed to its foreachBatch function. */
+function readsStreamBatch(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  if ((value as { relType?: unknown }).relType === 'cachedRemoteRelation') return true;
+  return Object.values(value).some(readsStreamBatch);
 }
 
 /** What would be written otherwise than asked for is refused. */

@@ -3,7 +3,7 @@ import type { TableCredentials } from '../../sinks/open-tables.ts';
 
 const BATCH_ROWS_DEFAULT = 1000;
 
-/** Spark's options of `format("jdbc")`, whose names have no case, and our `quarry.replaceKeys`. Others are Java's affair and ignored. */
+/** Spark's options of `format("jdbc")`, whose names have no case, and our `quarry.replaceKeys` and `quarry.writeName`. Others are Java's affair and ignored. */
 export interface JdbcOptions {
   readonly url: string;
   readonly credentials: TableCredentials;
@@ -12,6 +12,8 @@ export interface JdbcOptions {
   readonly batchRows: number;
   readonly truncate: boolean;
   readonly replaceKeys: readonly string[];
+  /** The application's own name of the write in its run, in place of its number; '' for none. */
+  readonly writeName: string;
   /** DATETIME is read as timestamp unless this is set, as in Spark. */
   readonly preferTimestampNtz: boolean;
 }
@@ -34,6 +36,7 @@ export function jdbcOptions(given: Readonly<Record<string, string>>): JdbcOption
     batchRows: batchRows(options.get('batchsize')),
     truncate: flag('truncate', options.get('truncate')),
     replaceKeys: names(options.get('quarry.replacekeys')),
+    writeName: options.get('quarry.writename')?.trim() ?? '',
     preferTimestampNtz: flag('preferTimestampNTZ', options.get('prefertimestampntz')),
   };
 }

@@ -4,10 +4,12 @@ import type { Clock } from '../../common/seams/clock.ts';
 import { jdbcUrlForPeople } from '../../sinks/jdbc-url.ts';
 import { openTables } from '../../sinks/open-tables.ts';
 import type { TableStore, TableWrite, TableWriteResult, WriteKey } from '../../sinks/table-store.ts';
+import { canonicalPlan } from '../connect/plan-identity.ts';
 import { structOf } from '../connect/data-type.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 import type { JobNotes } from '../schedule/job-history.ts';
 import type { QueryContext, QueryRunner, SaveMode } from '../schedule/query-runner.ts';
+import type { SessionRun } from '../session/session-run.ts';
 import { tableColumns, tableRows } from './arrow-table-rows.ts';
 import { type JdbcOptions, jdbcOptions } from './jdbc-options.ts';
 
@@ -25,7 +27,9 @@ export interface TableWriteRequest {
   readonly plan: LogicalPlan;
   readonly mode: SaveMode;
   readonly options: Readonly<Record<string, string>>;
-  readonly key: WriteKey | undefined;
+  readonly run: SessionRun;
+  /** It writes a batch of a stream, from a foreachBatch function. */
+  readonly isOfStream: boolean;
 }
 
 /** `df.write.format("jdbc")`: a query's rows go into a table as they come. */
@@ -38,24 +42,43 @@ export class TableWriter {
 
   /** Errors: as TableStore.write and QueryRunner.run, and INVALID_ARGUMENT for options. */
   async write(request: TableWriteRequest, context: QueryContext): Promise<TableWriteResult> {
-    const { plan, mode, key } = request;
+    const { plan, mode, run, isOfStream } = request;
     const options = jdbcOptions(request.options);
-    const target: TableWrite = {
-      table: tableOf(options),
-      columns: tableColumns(structOf(plan.output)),
-      mode,
-      truncate: options.truncate,
-      key,
-      replaceKeys: options.replaceKeys,
-      batchRows: options.batchRows,
-    };
-    const tables = await openTables(options.url, options.credentials);
+    const table = tableOf(options);
+    const url = jdbcUrlForPeople(options.url);
+    const ticket = run.begin(
+      {
+        target: `${url} ${table.toLowerCase()}`,
+        name: options.writeName,
+        fingerprint: () => JSON.stringify([mode, canonicalPlan(plan)]),
+      },
+      isOfStream,
+    );
+    const { key } = ticket;
     try {
-      const result = await this.#untilAvailable(key, context, () =>
+      const columns = tableColumns(structOf(plan.output));
+      const { truncate, replaceKeys, batchRows } = options;
+      const target: TableWrite = { table, columns, mode, truncate, key, replaceKeys, batchRows };
+      const result = await this.#writeTo(target, options, plan, context);
+      this.#report(target, url, result, context);
+      return result;
+    } catch (thrown) {
+      ticket.failed();
+      throw thrown;
+    }
+  }
+
+  async #writeTo(
+    target: TableWrite,
+    { url, credentials }: JdbcOptions,
+    plan: LogicalPlan,
+    context: QueryContext,
+  ): Promise<TableWriteResult> {
+    const tables = await openTables(url, credentials);
+    try {
+      return await this.#untilAvailable(target.key, context, () =>
         this.#writeOnce(target, tables, plan, context),
       );
-      this.#report(target, jdbcUrlForPeople(options.url), result, context);
-      return result;
     } finally {
       await tables.close();
     }
@@ -100,7 +123,7 @@ export class TableWriter {
         name: `write to ${table}: skipped`,
         sessionId: context.sessionId,
         operationId: context.operationId,
-        text: `write ${key?.kind === 'run' ? `${key.ordinal} of run ${key.runId} (${key.dag} ${key.task})` : ''} is committed already with ${result.rowCount} rows: nothing was written`,
+        text: `write ${key?.kind === 'run' ? `${key.name ?? key.ordinal} of run ${key.runId} (${key.dag} ${key.task})` : ''} is committed already with ${result.rowCount} rows: nothing was written`,
       },
       clock.nowMs(),
     );

@@ -8,8 +8,8 @@ export function keyMessage(key: WriteKey | undefined): StoredWriteKeyInput {
 export function keyOfMessage(message: StoredWriteKey | null): WriteKey | undefined {
   switch (message?.kind) {
     case 'run': {
-      const { dag, task, runId, ordinal } = message;
-      return { kind: 'run', dag, task, runId, ordinal };
+      const { dag, task, runId, ordinal, name } = message;
+      return { kind: 'run', dag, task, runId, ordinal, ...(name === '' ? {} : { name }) };
     }
     case 'stream': {
       const { queryId, epoch, batchId } = message;

@@ -33,9 +33,20 @@ function clusterVariables(input: AttemptInput, clears: number): Record<string, s
   const connect = connectUrl(input.cluster);
   if (connect === undefined) return { QUARRY_CLUSTER: input.cluster };
   const runId = clears === 0 ? input.runId : `${input.runId}~clear${clears}`;
-  const parameters = { 'x-quarry-dag': input.dagId, 'x-quarry-task': input.taskId, 'x-quarry-run-id': runId };
+  const parameters = {
+    'x-quarry-dag': input.dagId,
+    // A callback's writes are not those of its task.
+    'x-quarry-task': input.callback === undefined ? input.taskId : callbackName(input),
+    'x-quarry-run-id': runId,
+    // Whatever programs the attempt runs: their writes to one table count on.
+    'x-quarry-attempt': input.token,
+  };
   const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return { QUARRY_CLUSTER: input.cluster, SPARK_REMOTE: withRunKey(connect, pairs.join(';')) };
+}
+
+function callbackName({ taskId, callback, scope }: AttemptInput): string {
+  return `${taskId}@${callback}-${toText(scope['try_number'])}`;
 }
 
 function connectUrl(cluster: string): string | undefined {

@@ -21,8 +21,11 @@ const write: TableWrite = {
 };
 
 describe('the marker of a write', () => {
-  it('is one a write of a run, and one a query and table', () => {
-    expect(markerId(run, 'a')).toBe(markerId(run, 'b'));
+  it('is one a table and write of a run, and one a query and table', () => {
+    expect(markerId(run, 'a')).toBe(markerId(run, 'A'));
+    expect(markerId(run, 'a')).not.toBe(markerId(run, 'b'));
+    expect(markerId({ ...run, name: '0' }, 'a')).not.toBe(markerId(run, 'a'));
+    expect(markerId({ ...run, name: 'n', ordinal: 1 }, 'a')).toBe(markerId({ ...run, name: 'n' }, 'a'));
     expect(markerId(run, 'a')).not.toBe(markerId({ ...run, ordinal: 1 }, 'a'));
     expect(markerId({ ...run, dag: 'd"', task: 't' }, 'a')).not.toBe(
       markerId({ ...run, dag: 'd', task: '"t' }, 'a'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connectUrl } from '../../../../cli/spark-submit/run-identity.ts';
+import { connectUrl as urlOf } from '../../../../cli/spark-submit/run-identity.ts';
 
 /** What the driver gets: the client decodes the parameter, the driver the header. */
 function headers(url: string): Record<string, string> {
@@ -11,6 +11,13 @@ function headers(url: string): Record<string, string> {
       .map(([name, value]) => [name, decodeURIComponent(decodeURIComponent(value!))]),
   );
 }
+
+const connectUrl = (
+  connect: string,
+  applicationName: string | undefined,
+  env: Record<string, string>,
+  mapIndex?: string,
+) => urlOf(connect, { applicationName, mapIndex, attempt: 'a1' }, env);
 
 const AIRFLOW = {
   AIRFLOW_CTX_DAG_ID: 'nightly',
@@ -28,6 +35,7 @@ describe('the URL that says whose run it is', () => {
       'x-quarry-dag': 'nightly',
       'x-quarry-task': 'group.ranking',
       'x-quarry-run-id': 'manual__2026-11-21T00:00:00+00:00',
+      'x-quarry-attempt': 'a1',
     });
   });
 
@@ -42,8 +50,21 @@ describe('the URL that says whose run it is', () => {
     expect(headers(mapped)['x-quarry-task']).toBe('ranking~3');
     const own = 'sc://other:2/;x-quarry-dag=d;x-quarry-task=t;x-quarry-run-id=r~clear1';
     expect(connectUrl('sc://h:1', undefined, { ...AIRFLOW, SPARK_REMOTE: own })).toBe(
-      'sc://h:1/;x-quarry-dag=d;x-quarry-task=t;x-quarry-run-id=r~clear1',
+      'sc://h:1/;x-quarry-dag=d;x-quarry-task=t;x-quarry-run-id=r~clear1;x-quarry-attempt=a1',
     );
+    const whole = `${own};x-quarry-attempt=of-the-scheduler`;
+    expect(headers(connectUrl('sc://h:1', undefined, { SPARK_REMOTE: whole }))['x-quarry-attempt']).toBe(
+      'of-the-scheduler',
+    );
+  });
+
+  it('tells mapped tasks apart by their index', () => {
+    const task = (env: Record<string, string>, mapIndex?: string) =>
+      headers(connectUrl('sc://h:1', undefined, { ...AIRFLOW, ...env }, mapIndex))['x-quarry-task'];
+    expect(task({ AIRFLOW_CTX_MAP_INDEX: '2' })).toBe('group.ranking[2]');
+    expect(task({ AIRFLOW_CTX_MAP_INDEX: '-1' })).toBe('group.ranking');
+    expect(task({ QUARRY_MAP_INDEX: '4', AIRFLOW_CTX_MAP_INDEX: '2' })).toBe('group.ranking[4]');
+    expect(task({ AIRFLOW_CTX_MAP_INDEX: '2' }, '7')).toBe('group.ranking[7]');
   });
 
   it('is the bare URL without a run and without a name', () => {

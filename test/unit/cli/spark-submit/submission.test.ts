@@ -37,6 +37,7 @@ describe('a submission', () => {
     expect(JSON.parse(environment['PYSPARK_REMOTE_INIT_CONF_0']!)).toEqual({ 'spark.sql.a': '2' });
     expect(environment['PYSPARK_REMOTE_INIT_CONF_LEN']).toBe('1');
     expect(environment['SPARK_REMOTE']).toBe('sc://127.0.0.1:7/;x-quarry-app=option');
+    expect(submitted([file('app.py')]).conf.get('spark.app.name')).toBe('app.py');
   });
 
   it('finds the Python in the order of Spark', () => {
@@ -72,11 +73,11 @@ describe('a submission', () => {
       '--executor-memory 1g --num-executors 4 --jars a.jar --queue q --proxy-user eve --keytab k --odd'.split(
         ' ',
       );
-    const { notes } = submitted([...words, '--files', 'f', file('app.py')]);
+    const { notes } = submitted([...words, '--archives', 'f', file('app.py')]);
     expect(notes).toHaveLength(6);
     expect(notes[0]).toContain('spark.executor.memory=1g, spark.executor.instances=4, spark.yarn.queue=q');
     expect(notes.join('\n')).toMatch(
-      /spark\.jars=a\.jar[^]*spark\.files=f[^]*Kerberos[^]*--proxy-user eve[^]*--odd/,
+      /spark\.jars=a\.jar[^]*spark\.archives=f[^]*Kerberos[^]*--proxy-user eve[^]*--odd/,
     );
   });
 
@@ -86,6 +87,28 @@ describe('a submission', () => {
     expect(environment).toMatchObject({ A: 'b', PYTHONPATH: `${directory}:/p`, QUARRY_CLUSTER: directory });
     expect(submitted([`file://${file('app.py')}`]).application).toBe(file('app.py'));
     expect(submitted([file('app.ts'), 'x'])).toMatchObject({ language: 'javascript', args: ['x'] });
+    const files = submitted([
+      '--files',
+      `${file('lib.py')},file://${file('app.txt')}#t`,
+      file('app.py'),
+    ]).files;
+    expect(files).toEqual({ 'lib.py': file('lib.py'), t: file('app.txt') });
+  });
+
+  it('sends a job of the SDK to the driver that --master names, also without a directory', () => {
+    const variable = (name: string) =>
+      submitted(['--master', 'sc://h:3', file(name)]).environment['QUARRY_CLUSTER'];
+    expect(variable('app.ts')).toBe('sc://h:3');
+    expect(variable('app.py')).toBeUndefined();
+  });
+
+  it('names the try and the index of a mapped task', () => {
+    const env = { AIRFLOW_CTX_DAG_ID: 'd', AIRFLOW_CTX_TASK_ID: 't', AIRFLOW_CTX_DAG_RUN_ID: 'r' };
+    const remote = (...words: string[]) =>
+      submitted([...words, file('app.py')], env).environment['SPARK_REMOTE']!;
+    const attempt = /;x-quarry-attempt=([0-9a-f-]{36})$/;
+    expect(attempt.exec(remote())![1]).not.toBe(attempt.exec(remote())![1]);
+    expect(remote('--conf', 'spark.quarry.mapIndex=3')).toContain('x-quarry-task=t%255B3%255D;');
   });
 
   it('refuses what it cannot run', () => {
@@ -98,6 +121,7 @@ describe('a submission', () => {
     failure(file('app.txt')).toThrow(/neither Python/);
     failure('--properties-file', file('none'), file('app.py')).toThrow(/cannot be read/);
     failure('--py-files', file('none.py'), file('app.py')).toThrow(/there is no/);
+    failure('--files', file('none'), file('app.py')).toThrow(/--files: there is no/);
     failure().toThrow(/name an application/);
   });
 });
