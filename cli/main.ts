@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   submit: async () => (await import('./commands/submit.ts')).submitCommand,
   'spark-submit': async () => (await import('./spark-submit/spark-submit.ts')).sparkSubmitCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
+  view: async () => (await import('./commands/view.ts')).viewCommand,
   dag: async () => (await import('./commands/dag.ts')).dagCommand,
   env: async () => (await import('./commands/env.ts')).envCommand,
   bench: async () => (await import('./commands/bench.ts')).benchCommand,

@@ -39,6 +39,8 @@ export interface KeyValueView {
   read(view: string, keys: readonly string[]): Promise<Map<string, Map<string, string>>>;
   /** Keys with `from` <= key < `until`, in order. */
   keys(view: string, from: string, until: string): Promise<string[]>;
+  /** Every view that has been written, by name. */
+  views(): Promise<string[]>;
   /** Forgets a view with its marker: the start of a replay. */
   drop(view: string): Promise<void>;
   close(): Promise<void>;

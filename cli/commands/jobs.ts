@@ -38,5 +38,5 @@ interface JobLine {
 
 function jobLine(job: JobLine): string {
   const duration = job.durationMs === undefined ? '' : `${Math.round(job.durationMs)} ms`;
-  return `${job.jobId.padEnd(14)}${job.state.padEnd(12)}${duration.padStart(10)}  ${job.name}`;
+  return `${job.jobId.padEnd(42)}${job.state.padEnd(12)}${duration.padStart(10)}  ${job.name}`;
 }

@@ -60,6 +60,7 @@ def patch_sessions():
 
     RemoteSession.__init__ = started
     RemoteSession.sparkContext = property(SubmitContext)
+    RemoteSession.newSession = lambda session: SparkSession.builder.create()
     RemoteFrame.rdd = property(lambda frame: no_rdd("DataFrame.rdd"))
 
     builder = SparkSession.Builder

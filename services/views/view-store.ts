@@ -77,6 +77,11 @@ export class ViewStore {
     return keys;
   }
 
+  async views(): Promise<string[]> {
+    const markers = await this.#db.keys({ gte: keyOf('m'), lt: Buffer.from('n') }).all();
+    return markers.map((key) => key.subarray(1).toString());
+  }
+
   drop(view: string): Promise<void> {
     checkView(view);
     return this.#inTurn(async () => {

@@ -39,6 +39,7 @@ export function serveViews(server: RpcServer, views: ViewStore, tables: Tables):
   server.handle(service.ListViewKeys, async ({ view, from, until }) => ({
     keys: await views.keys(view, from, until),
   }));
+  server.handle(service.ListViews, async () => ({ views: await views.views() }));
   server.handle(service.DropView, async ({ view }) => {
     await views.drop(view);
     return {};

@@ -60,6 +60,10 @@ export class QuarryView implements KeyValueView {
     return keys;
   }
 
+  async views(): Promise<string[]> {
+    return (await this.#client.call(this.#client.service.ListViews, {})).views;
+  }
+
   async drop(view: string): Promise<void> {
     checkView(view);
     await this.#client.call(this.#client.service.DropView, { view });

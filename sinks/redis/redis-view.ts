@@ -10,6 +10,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_MS_MAX = 500;
 /** Hashes that one pipeline asks for. */
 const READ_KEYS_MAX = 256;
+/** Keys that one step of a scan for views looks at. */
+const SCANNED_KEYS = 1000;
 
 /** Replies of the commit script: what happened, and the marker's epoch and batch (-1 for none). */
 type CommitReply = [kind: 'written' | 'skipped' | 'gap' | 'fenced', epoch: number, batchId: number];
@@ -100,6 +102,20 @@ export class RedisView implements KeyValueView {
       redis.eval(KEYS_SCRIPT, 1, `${prefix}keys`, prefix, from, until),
     );
     return reply as string[];
+  }
+
+  async views(): Promise<string[]> {
+    const names = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, keys] = await this.#run((redis) =>
+        redis.scan(cursor, 'MATCH', '{*}:marker', 'COUNT', SCANNED_KEYS),
+      );
+      // A scan may name a key twice.
+      for (const key of keys) names.add(key.slice(1, -'}:marker'.length));
+      cursor = next;
+    } while (cursor !== '0');
+    return [...names].toSorted();
   }
 
   async drop(view: string): Promise<void> {

@@ -52,6 +52,16 @@ export function describeKeyValueView(name: string, make: () => Promise<ViewHarne
       expect(await view.keys(id, '', 'z')).toEqual([]);
     });
 
+    it('names every view that was written, until it is dropped', async () => {
+      const before = await view.views();
+      await view.commit(batch(0, [entry('k', 'f', 1)]));
+      await view.commit(batch(0, [], { view: `${id}:x y` }));
+      expect(await view.views()).toEqual([...before, id, `${id}:x y`].toSorted());
+      await view.drop(id);
+      await view.drop(`${id}:x y`);
+      expect(await view.views()).toEqual(before);
+    });
+
     it('writes batches in order, each value the last one', async () => {
       const outcome = await view.commit(batch(0, [entry('10:01', 'p1', 1), entry('10:01', 'p2', 7)]));
       expect(outcome).toEqual({ kind: 'written' });

@@ -6,6 +6,7 @@ import { packageRoot } from '../../../common/package-root.ts';
 import { eventually } from '../../cluster/eventually.ts';
 import { type Finished, run } from '../../cluster/quarry.ts';
 import { startTestCluster, type TestCluster } from '../../cluster/test-cluster.ts';
+import { startViews } from '../../conformance/sinks/views-process.ts';
 import { clientPython } from '../pyspark/python.ts';
 
 const APPLICATIONS = join(import.meta.dirname, 'applications');
@@ -92,9 +93,59 @@ describe('spark-submit', () => {
     expect((await sparkSubmit(...words, '--exit')).code).toBe(7);
   });
 
-  it('starts from a SparkContext, too', async () => {
-    const { stdout, code } = await sparkSubmit(application('context.py'));
-    expect({ stdout, code }).toEqual({ stdout: 'context first 3 context first\n', code: 0 });
+  it.each(['quarry', 'spark-submit'])('gives an application the same through %s', async (door) => {
+    const words = door === 'quarry' ? ['submit'] : [];
+    const { stdout, stderr, code } = await run(
+      process.execPath,
+      [join(packageRoot, 'bin', door), ...words, application('context.py')],
+      environment(),
+    );
+    expect({ stdout, stderr, code }).toEqual({
+      stdout: 'context first 3 context first\n',
+      stderr: expect.stringContaining('master local[*] is ignored') as string,
+      code: 0,
+    });
+  });
+
+  it('finds the files of --files where they are', async () => {
+    const { stdout } = await sparkSubmit(
+      '--files',
+      `${application('context.py')}#c`,
+      application('files.py'),
+      'c',
+    );
+    expect(stdout).toBe(`${application('context.py')}\n`);
+  });
+
+  it('writes what a run writes once, whatever became of its tries', async () => {
+    const views = await startViews();
+    try {
+      const url = `jdbc:quarry://${views.address}/writes`;
+      const tried = (runId: string, way: string) =>
+        run(process.execPath, [SPARK_SUBMIT, application('writes.py'), url, way], {
+          ...environment(),
+          AIRFLOW_CTX_DAG_ID: 'd',
+          AIRFLOW_CTX_TASK_ID: 't',
+          AIRFLOW_CTX_DAG_RUN_ID: runId,
+        });
+      expect((await tried('r1', 'dies between')).code).toBe(3);
+      const ways = ['other order', 'other order', 'threads', 'threads', 'sessions', 'sessions'];
+      for (const way of ways)
+        expect(await tried(`r${ways.indexOf(way)}`.replace('r0', 'r1'), way)).toMatchObject({ code: 0 });
+      const { stdout } = await tried('', 'count');
+      expect(stdout.trim().split('\n')).toEqual([
+        'a 8',
+        'b 4',
+        't0 1',
+        't1 2',
+        't2 3',
+        't3 4',
+        'named 10',
+        's 3',
+      ]);
+    } finally {
+      await views.dispose();
+    }
   });
 
   it('says in one line what it cannot run and what a Python lacks', async () => {

@@ -34,6 +34,10 @@ export class MemoryView implements KeyValueView {
     return this.#answer(new Map(keys.map((key) => [key, new Map(this.values.get(key))])));
   }
 
+  views(): Promise<string[]> {
+    return this.#answer([]);
+  }
+
   commit(): Promise<never> {
     throw new Error('the web service writes nothing');
   }
