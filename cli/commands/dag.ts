@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clusterDirectory, readClusterFile } from '../../common/cluster-file.ts';
 import { parseSettings } from '../../common/config.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
+import type { JsonObject } from '../../workflow/core/dag-model.ts';
+import { paramsOfTexts } from '../../workflow/core/params.ts';
 import { WorkflowClient } from '../../workflow/service/api-client.ts';
 import type { RunDetail, TaskView } from '../../workflow/service/views.ts';
 import { type Command, parse, print, printJson, wholeNumber } from '../command.ts';
@@ -11,25 +13,26 @@ import { dagLine, gridLines, runLines, taskLine } from '../dag/tables.ts';
 const OPTIONS = {
   cluster: { type: 'string' },
   url: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  wait: { type: 'boolean', default: false },
-  once: { type: 'boolean', default: false },
+  json: { type: 'boolean' },
+  wait: { type: 'boolean' },
+  once: { type: 'boolean' },
   dag: { type: 'string' },
   date: { type: 'string' },
   'run-id': { type: 'string' },
-  param: { type: 'string', multiple: true, default: [] as string[] },
-  set: { type: 'string', multiple: true, default: [] as string[] },
-  runs: { type: 'string', default: '10' },
+  param: { type: 'string', multiple: true },
+  conf: { type: 'string' },
+  set: { type: 'string', multiple: true },
+  runs: { type: 'string' },
   from: { type: 'string' },
   to: { type: 'string' },
-  'max-active': { type: 'string', default: '1' },
-  reverse: { type: 'boolean', default: false },
-  rerun: { type: 'string', default: 'none' },
-  downstream: { type: 'boolean', default: false },
-  failed: { type: 'boolean', default: false },
+  'max-active': { type: 'string' },
+  reverse: { type: 'boolean' },
+  rerun: { type: 'string' },
+  downstream: { type: 'boolean' },
+  failed: { type: 'boolean' },
   attempt: { type: 'string' },
   tail: { type: 'string' },
-  follow: { type: 'boolean', default: false },
+  follow: { type: 'boolean' },
 } as const;
 
 type Values = ReturnType<typeof parse<typeof OPTIONS>>['values'];
@@ -43,29 +46,42 @@ interface Call {
 
 const POLL_MS = 300;
 
-const VERBS: Readonly<Record<string, (call: Call) => Promise<number>>> = {
-  list,
-  show,
-  run,
-  state: async (call) => showRun(call, await foundRun(call)),
-  backfill,
-  clear,
-  async cancel(call) {
-    const found = await foundRun(call);
-    await call.client.cancel(found.dagId, found.runId);
-    return 0;
+interface Verb {
+  readonly act: (call: Call) => Promise<number>;
+  /** How many words may follow, and which options it has besides those of all. */
+  readonly words: number;
+  readonly options?: readonly (keyof typeof OPTIONS)[];
+}
+
+const GIVEN = ['param', 'conf'] as const;
+const RUN_FILE = ['once', 'dag', 'date', 'set', ...GIVEN] as const;
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  list: { act: list, words: 0 },
+  show: { act: show, words: 1, options: ['runs'] },
+  run: { act: run, words: 1, options: ['date', 'run-id', 'wait', ...GIVEN] },
+  state: { act: async (call) => showRun(call, await foundRun(call)), words: 2 },
+  backfill: {
+    act: backfill,
+    words: 1,
+    options: ['from', 'to', 'max-active', 'reverse', 'rerun', 'wait', ...GIVEN],
   },
-  pause: (call) => pause(call, true),
-  unpause: (call) => pause(call, false),
-  logs,
+  clear: { act: clear, words: Infinity, options: ['downstream', 'failed', 'wait'] },
+  cancel: { act: cancel, words: 2 },
+  pause: { act: (call) => pause(call, true), words: 1 },
+  unpause: { act: (call) => pause(call, false), words: 1 },
+  logs: { act: logs, words: 3, options: ['attempt', 'tail', 'follow'] },
 };
+
+/** Of every verb. */
+const SHARED: readonly string[] = ['cluster', 'url', 'json'];
 
 export const dagCommand: Command = {
   name: 'dag',
   summary: 'workflows: what there is, what runs, what has run',
   usage: `quarry dag list
 quarry dag show DAG [--runs N]                 schedule, tasks and the last runs
-quarry dag run DAG [--date YYYY-MM-DD] [--param NAME=VALUE]... [--run-id ID] [--wait]
+quarry dag run DAG [--date YYYY-MM-DD] [--param NAME=VALUE]... [--conf JSON] [--run-id ID] [--wait]
 quarry dag run FILE --once [--dag DAG] [--date YYYY-MM-DD] [--param NAME=VALUE]...
                                                one run of a file, without the service; exit code 0 when it succeeds
 quarry dag state DAG RUN                       RUN is a run's id, or latest
@@ -79,13 +95,38 @@ quarry dag logs DAG RUN TASK [--attempt N] [--tail BYTES] [--follow]
   async run(args) {
     const { values, positionals } = parse('dag', args, OPTIONS);
     const [verb = '', ...words] = positionals;
-    if (verb === 'run' && values.once) return runFile(values, words);
-    const act = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-    if (act === undefined)
+    const found = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+    if (found === undefined)
       throw new QuarryError('INVALID_ARGUMENT', `quarry dag ${Object.keys(VERBS).join('|')}; see --help`);
-    return act({ client: new WorkflowClient(serviceUrl(values)), values, words });
+    const isFile = verb === 'run' && values.once === true;
+    checkWords(verb, isFile ? { ...found, options: RUN_FILE } : found, values, words);
+    if (isFile) return runFile(values, words);
+    return found.act({ client: new WorkflowClient(serviceUrl(values)), values, words });
   },
 };
+
+/** An option that says nothing to a verb is a mistake, not a wish. Errors: INVALID_ARGUMENT. */
+function checkWords(
+  verb: string,
+  { options = [], words: most }: Verb,
+  values: Values,
+  words: readonly string[],
+): void {
+  const odd = Object.keys(values).find((name) => ![...SHARED, ...options].includes(name));
+  if (odd !== undefined)
+    throw new QuarryError('INVALID_ARGUMENT', `quarry dag ${verb} takes no --${odd}; see quarry dag --help`);
+  if (words.length > most)
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `quarry dag ${verb}: what is ${words[most]}? See quarry dag --help`,
+    );
+}
+
+async function cancel(call: Call): Promise<number> {
+  const found = await foundRun(call);
+  await call.client.cancel(found.dagId, found.runId);
+  return 0;
+}
 
 /** Errors: CLUSTER_NOT_RUNNING. */
 function serviceUrl(values: Values): string {
@@ -116,7 +157,7 @@ async function list({ client, values }: Call): Promise<number> {
 async function show({ client, values, words }: Call): Promise<number> {
   const dagId = needed(words, 0, 'a DAG');
   const dag = await client.dag(dagId);
-  const grid = await client.grid(dagId, wholeNumber('--runs', values.runs, 1));
+  const grid = await client.grid(dagId, wholeNumber('--runs', values.runs ?? '10', 1));
   if (values.json) printJson({ ...dag, runs: grid.runs });
   else {
     print(dagLine(dag));
@@ -136,7 +177,7 @@ async function run(call: Call): Promise<number> {
   const { runIds } = await client.trigger(dagId, {
     ...(values.date === undefined ? {} : { date: values.date }),
     ...(values['run-id'] === undefined ? {} : { runId: values['run-id'] }),
-    params: paramsOf(values.param),
+    params: await givenParams(call, dagId),
   });
   return afterRequest(call, dagId, { runIds, skipped: [] });
 }
@@ -144,7 +185,7 @@ async function run(call: Call): Promise<number> {
 async function backfill(call: Call): Promise<number> {
   const { client, values, words } = call;
   const dagId = needed(words, 0, 'a DAG');
-  const { from, to, rerun } = values;
+  const { from, to, rerun = 'none' } = values;
   if (from === undefined || to === undefined)
     throw new QuarryError('INVALID_ARGUMENT', 'a backfill needs --from and --to');
   if (rerun !== 'none' && rerun !== 'failed' && rerun !== 'all')
@@ -153,9 +194,9 @@ async function backfill(call: Call): Promise<number> {
     from,
     to,
     rerun,
-    reverse: values.reverse,
-    maxActiveRuns: wholeNumber('--max-active', values['max-active'], 1),
-    params: paramsOf(values.param),
+    reverse: values.reverse ?? false,
+    maxActiveRuns: wholeNumber('--max-active', values['max-active'] ?? '1', 1),
+    params: await givenParams(call, dagId),
   });
   return afterRequest(call, dagId, answer);
 }
@@ -165,8 +206,8 @@ async function clear(call: Call): Promise<number> {
   const found = await foundRun(call);
   const answer = await client.clear(found.dagId, found.runId, {
     tasks: words.slice(2),
-    downstream: values.downstream,
-    onlyFailed: values.failed,
+    downstream: values.downstream ?? false,
+    onlyFailed: values.failed ?? false,
   });
   return afterRequest(call, found.dagId, answer);
 }
@@ -256,9 +297,9 @@ async function runFile(values: Values, words: readonly string[]): Promise<number
     file,
     dagId: values.dag,
     date: values.date,
-    params: paramsOf(values.param),
+    paramsFor: (defaults) => paramsOf(values, defaults),
     cluster: clusterDirectory(values.cluster),
-    settings: parseSettings(values.set),
+    settings: parseSettings(values.set ?? []),
     onChange: (task: TaskView) => say(taskLine(task)),
     onLog: (taskId, text) => {
       for (const line of text.split('\n')) if (line !== '') say(`  ${taskId} | ${line}`);
@@ -270,24 +311,31 @@ async function runFile(values: Values, words: readonly string[]): Promise<number
   return ended.state === 'success' ? 0 : 1;
 }
 
-/** NAME=VALUE pairs; a value that is JSON is that, any other is text. */
-function paramsOf(pairs: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new QuarryError('INVALID_ARGUMENT', `--param takes NAME=VALUE, not ${pair}`);
-      return [pair.slice(0, at), jsonOrText(pair.slice(at + 1))];
-    }),
-  );
+async function givenParams({ client, values }: Call, dagId: string): Promise<Record<string, unknown>> {
+  if (values.param === undefined && values.conf === undefined) return {};
+  return paramsOf(values, (await client.dag(dagId)).params);
 }
 
-function jsonOrText(text: string): unknown {
+/** `--conf JSON`, and over it `--param NAME=VALUE`. Errors: INVALID_ARGUMENT. */
+function paramsOf({ param = [], conf }: Values, defaults: JsonObject): Record<string, unknown> {
+  const texts = param.map((pair): [string, string] => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new QuarryError('INVALID_ARGUMENT', `--param takes NAME=VALUE, not ${pair}`);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
+  return { ...confOf(conf), ...paramsOfTexts(defaults, Object.fromEntries(texts)) };
+}
+
+function confOf(text: string | undefined): Record<string, unknown> {
+  if (text === undefined) return {};
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
   } catch {
-    // Not JSON: then it is the text itself.
-    return text;
+    // Said below, as for JSON that is no object.
   }
+  throw new QuarryError('INVALID_ARGUMENT', `--conf takes a JSON object of parameters, not ${text}`);
 }
 
 function needed(words: readonly string[], at: number, what: string): string {

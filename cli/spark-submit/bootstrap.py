@@ -77,7 +77,8 @@ def patch_sessions():
     def named(create):
         def with_name(self):
             name = FACTS.get("conf", {}).get("spark.app.name")
-            if name is not None:
+            # A session that is there keeps the name that it has.
+            if name is not None and all(session.is_stopped for session in sessions):
                 self._options.setdefault("spark.app.name", name)
             return create(self)
 

@@ -1,3 +1,4 @@
+import { parseDay } from '../../common/day.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { Clock } from '../../common/seams/clock.ts';
 import type { Addresses } from './addresses.ts';
@@ -85,8 +86,8 @@ export class WebApi {
   async #top(query: URLSearchParams): Promise<string> {
     const asked = query.get('date') ?? 'today';
     const ds = asked === 'today' ? dayOf(this.#clock.nowMs()) : asked;
-    if (!/^\d{4}-\d{2}-\d{2}$/.test(ds) || Number.isNaN(dayStartMs(ds)))
-      throw new QuarryError('INVALID_ARGUMENT', 'date is today or a date as YYYY-MM-DD');
+    if (parseDay(ds) === undefined)
+      throw new QuarryError('INVALID_ARGUMENT', `date is today or a date as YYYY-MM-DD, not ${ds}`);
     const limit = wholeNumber(query, 'limit', TOP_LIMIT, TOP_LIMIT_MAX);
     return JSON.stringify(await this.#clicks.top(ds, limit));
   }
@@ -149,11 +150,11 @@ export function clickRange(query: URLSearchParams, nowMs: number) {
 /** A whole minute: the one that the instant is in. */
 function instant(name: string, text: string): number {
   const isIso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const ms = isIso ? Date.parse(text) : Number.NaN;
+  const ms = isIso && parseDay(text.slice(0, 10)) !== undefined ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))
     throw new QuarryError(
       'INVALID_ARGUMENT',
-      `${name} is a date or a time with its zone, as 2026-11-22T10:00:00Z`,
+      `${name} is a date (UTC) or a time with its zone, as 2026-11-22T10:00:00Z, not ${text}`,
     );
   return Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 }

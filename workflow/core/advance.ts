@@ -43,8 +43,12 @@ function advanceRuns(draft: Draft): boolean {
   let hasEnded = false;
   for (const run of draft.activeRuns()) {
     const model = draft.model(run.dagId);
-    // A DAG whose file is broken or gone keeps its runs until it is back.
-    if (run.state !== 'running' || model === undefined) continue;
+    if (run.state !== 'running') continue;
+    // A DAG whose file is broken or gone keeps its runs until it is back, but for those that somebody has ended.
+    if (model === undefined) {
+      if (run.isCancelled) hasEnded = endWithoutModel(draft, run) || hasEnded;
+      continue;
+    }
     enforceRunTimeout(draft, model, run);
     for (const task of model.tasks) advanceTask(draft, task, draft.task(run.dagId, run.runId, task.taskId));
     if (model.tasks.every((task) => isTerminal(draft.task(run.dagId, run.runId, task.taskId).state))) {
@@ -53,6 +57,12 @@ function advanceRuns(draft: Draft): boolean {
     }
   }
   return hasEnded;
+}
+
+function endWithoutModel(draft: Draft, run: RunRecord): boolean {
+  if (!draft.tasksOf(run).every((task) => isTerminal(task.state))) return false;
+  draft.updateRun(run, { state: 'failed', finishedMs: draft.nowMs });
+  return true;
 }
 
 function advanceTask(draft: Draft, spec: TaskModel, task: TaskRecord): void {
@@ -111,18 +121,21 @@ export function endEarly(draft: Draft, task: TaskRecord, ending: NonNullable<Tas
 
 function enforceRunTimeout(draft: Draft, model: DagModel, run: RunRecord): void {
   if (model.runTimeoutMs === 0 || (run.startedMs ?? 0) + model.runTimeoutMs > draft.nowMs) return;
-  abandonTasks(draft, model, run, 'run-timeout');
+  abandonTasks(draft, tasksOfModel(draft, model, run), 'run-timeout');
+}
+
+/** Every task of a run, also those without a record yet. */
+export function tasksOfModel(draft: Draft, model: DagModel, { dagId, runId }: RunRecord): TaskRecord[] {
+  return model.tasks.map(({ taskId }) => draft.task(dagId, runId, taskId));
 }
 
 /** What runs is ended, what waits is skipped. */
 export function abandonTasks(
   draft: Draft,
-  model: DagModel,
-  run: RunRecord,
+  tasks: readonly TaskRecord[],
   ending: 'run-timeout' | 'cancelled',
 ): void {
-  for (const { taskId } of model.tasks) {
-    const task = draft.task(run.dagId, run.runId, taskId);
+  for (const task of tasks) {
     if (holdsSlot(task)) {
       if (task.ending === undefined) endEarly(draft, task, ending);
     } else if (!isTerminal(task.state)) skip(draft, task);

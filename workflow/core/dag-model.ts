@@ -4,17 +4,23 @@ export type JsonObject = Readonly<Record<string, Json>>;
 
 /**
  * When a task may start, by the states of the tasks right before it:
- * all_success (the default), all_done (whatever became of them), all_failed, one_failed and one_success (at once, without
- * waiting for the others), none_failed (succeeded or skipped), none_failed_min_one_success.
+ * all_success (the default), all_done (whatever became of them), all_failed, all_skipped, one_failed, one_success and one_done (at once,
+ * without waiting for the others; done is succeeded or failed), none_failed (succeeded or skipped), none_failed_min_one_success,
+ * none_skipped, all_done_min_one_success (none skipped, one succeeded), always (waits for nobody).
  */
 export const TRIGGER_RULES = [
   'all_success',
   'all_done',
+  'all_done_min_one_success',
   'all_failed',
+  'all_skipped',
   'one_failed',
   'one_success',
+  'one_done',
   'none_failed',
   'none_failed_min_one_success',
+  'none_skipped',
+  'always',
 ] as const;
 export type TriggerRule = (typeof TRIGGER_RULES)[number];
 
@@ -150,6 +156,8 @@ export interface TaskModel {
   /** Doubles the delay with each retry, up to maxRetryDelayMs. */
   readonly exponentialBackoff: boolean;
   readonly maxRetryDelayMs: number;
+  /** Adds up to this part of the delay, from 0 to 1, so that tasks that failed together do not come back together. */
+  readonly retryJitter: number;
   /** Of one attempt; 0 for none. */
   readonly timeoutMs: number;
   /** '' for none but the service's slots. */

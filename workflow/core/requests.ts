@@ -1,6 +1,7 @@
 import { QuarryError } from '../../common/quarry-error.ts';
-import { abandonTasks, endEarly } from './advance.ts';
+import { abandonTasks, endEarly, tasksOfModel } from './advance.ts';
 import type { DagModel, JsonObject } from './dag-model.ts';
+import { checkParams } from './params.ts';
 import { holdsSlot, isActiveRun, type RunRecord } from './records.ts';
 import { addRun, isoSeconds } from './schedule-runs.ts';
 import type { Draft } from './scheduler-state.ts';
@@ -62,6 +63,7 @@ const BACKFILL_RUNS_MAX = 1_000;
 /** Errors: DAG_NOT_FOUND, INVALID_ARGUMENT, LIMIT_EXCEEDED. */
 export function handleRequest(draft: Draft, request: SchedulerRequest): RequestAnswer {
   const model = draft.model(request.dagId);
+  if (request.kind === 'cancel') return cancel(draft, model, request.dagId, request.runId);
   if (model === undefined) {
     throw new QuarryError('DAG_NOT_FOUND', `there is no DAG ${request.dagId}: quarry dag list shows them`);
   }
@@ -81,23 +83,23 @@ export function handleRequest(draft: Draft, request: SchedulerRequest): RequestA
       draft.put({ kind: 'dag', record: { ...dag, isPaused: request.isPaused } });
       return { runIds: [], skipped: [] };
     }
-    case 'cancel': {
-      const run = foundRun(draft, request.dagId, request.runId);
-      if (isActiveRun(run)) {
-        draft.updateRun(run, {
-          isCancelled: true,
-          state: 'running',
-          startedMs: run.startedMs ?? draft.nowMs,
-        });
-        abandonTasks(draft, model, run, 'cancelled');
-      }
-      return { runIds: [run.runId], skipped: [] };
-    }
   }
 }
 
+/** Also of a DAG whose file is gone: what runs must be possible to end. */
+function cancel(draft: Draft, model: DagModel | undefined, dagId: string, runId: string): RequestAnswer {
+  const run = foundRun(draft, dagId, runId);
+  if (isActiveRun(run)) {
+    const startedMs = run.startedMs ?? draft.nowMs;
+    draft.updateRun(run, { isCancelled: true, state: 'running', startedMs });
+    const tasks = model === undefined ? draft.tasksOf(run) : tasksOfModel(draft, model, run);
+    abandonTasks(draft, tasks, 'cancelled');
+  }
+  return { runIds: [run.runId], skipped: [] };
+}
+
 function trigger(draft: Draft, model: DagModel, request: TriggerRequest): RequestAnswer {
-  checkParams(model, request.params);
+  checkParams(model.dagId, model.params, request.params);
   const runId = request.runId ?? freshRunId(draft, model.dagId);
   if (draft.run(model.dagId, runId) === undefined) {
     const window = windowOf(model, request.dateMs, draft.nowMs);
@@ -125,18 +127,15 @@ function windowOf(model: DagModel, dateMs: number | undefined, nowMs: number): R
   return timetable?.latestDue(nowMs) ?? now;
 }
 
-function checkParams(model: DagModel, params: JsonObject): void {
-  for (const name of Object.keys(params)) {
-    if (!Object.hasOwn(model.params, name)) {
-      const known = Object.keys(model.params).join(', ') || 'none';
-      throw new QuarryError('INVALID_ARGUMENT', `${model.dagId} has no parameter ${name}; it has: ${known}`);
-    }
-  }
-}
-
 function backfill(draft: Draft, model: DagModel, request: BackfillRequest): RequestAnswer {
-  checkParams(model, request.params);
+  checkParams(model.dagId, model.params, request.params);
   const windows = windowsOf(model, request).filter((window) => window.dueMs <= draft.nowMs);
+  if (windows.length === 0) {
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `no run of ${model.dagId} from ${day(request.fromMs)} to ${day(request.toMs)} is due by now`,
+    );
+  }
   if (windows.length > BACKFILL_RUNS_MAX) {
     throw new QuarryError(
       'LIMIT_EXCEEDED',
@@ -167,7 +166,10 @@ function backfill(draft: Draft, model: DagModel, request: BackfillRequest): Requ
 
 function windowsOf(model: DagModel, { fromMs, toMs }: BackfillRequest): RunWindow[] {
   if (toMs < fromMs)
-    throw new QuarryError('INVALID_ARGUMENT', 'the last date of a backfill is before its first');
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `the last date of a backfill, ${day(toMs)}, is before its first, ${day(fromMs)}; --reverse begins with the newest`,
+    );
   if (model.schedule !== undefined) {
     // A cron of every second would have millions: one more than allowed is enough to say so.
     const windows: RunWindow[] = [];
@@ -180,6 +182,10 @@ function windowsOf(model: DagModel, { fromMs, toMs }: BackfillRequest): RunWindo
   }
   const days = Math.min(Math.floor((toMs - fromMs) / DAY_MS) + 1, BACKFILL_RUNS_MAX + 1);
   return Array.from({ length: days }, (_, i) => dayWindow(fromMs + i * DAY_MS));
+}
+
+function day(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
 }
 
 function clear(draft: Draft, model: DagModel, request: ClearRequest): RequestAnswer {

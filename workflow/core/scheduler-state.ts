@@ -145,6 +145,13 @@ export class Draft {
     );
   }
 
+  /** The tasks of a run that have a record, whatever its DAG is now. */
+  tasksOf({ dagId, runId }: RunRecord): TaskRecord[] {
+    return [...this.state.tasks.values()]
+      .filter((task) => task.dagId === dagId && task.runId === runId)
+      .map((task) => this.task(dagId, runId, task.taskId));
+  }
+
   callback(callbackId: string): CallbackRecord | undefined {
     return this.#read<CallbackRecord>('callback', callbackId, this.state.callbacks);
   }

@@ -129,7 +129,7 @@ function failOrRetry(
     ...ended(draft),
     state: mayRetry ? 'up_for_retry' : 'failed',
     error: failure.error,
-    nextMs: mayRetry ? draft.nowMs + retryDelayMs(model, failures) : undefined,
+    nextMs: mayRetry ? draft.nowMs + retryDelayMs(model, failures, task) : undefined,
   });
   callBack(draft, model?.callbacks, mayRetry ? 'onRetry' : 'onFailure', record);
 }

@@ -19,9 +19,24 @@ export function readiness(rule: TriggerRule, upstream: readonly TaskState[]): Re
       return success === total ? 'start' : 'wait';
     case 'all_done':
       return isDone ? 'start' : 'wait';
+    case 'all_done_min_one_success':
+      if (skipped > 0) return 'skip';
+      if (!isDone) return 'wait';
+      return success > 0 ? 'start' : 'upstream-failed';
     case 'all_failed':
       if (success + skipped > 0) return 'skip';
       return failed === total ? 'start' : 'wait';
+    case 'all_skipped':
+      if (success + failed > 0) return 'skip';
+      return skipped === total ? 'start' : 'wait';
+    case 'one_done':
+      if (success + count('failed') > 0) return 'start';
+      return isDone ? 'skip' : 'wait';
+    case 'none_skipped':
+      if (skipped > 0) return 'skip';
+      return isDone ? 'start' : 'wait';
+    case 'always':
+      return 'start';
     case 'one_failed':
       if (failed > 0) return 'start';
       return isDone ? 'skip' : 'wait';

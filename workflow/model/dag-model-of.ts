@@ -70,6 +70,7 @@ function taskModelOf(dag: Dag, handle: TaskHandle, file: string): TaskModel {
     retryDelayMs: atLeast(0, `retryDelayMs of ${taskId}`, options.retryDelayMs ?? 300_000),
     exponentialBackoff: options.exponentialBackoff ?? false,
     maxRetryDelayMs: atLeast(0, `maxRetryDelayMs of ${taskId}`, options.maxRetryDelayMs ?? DAY_MS),
+    retryJitter: share(`retryJitter of ${taskId}`, options.retryJitter ?? 0),
     timeoutMs: atLeast(0, `timeoutMs of ${taskId}`, options.timeoutMs ?? 0),
     pool: options.pool ?? '',
     waiting,
@@ -167,6 +168,11 @@ function instant(name: string, text: string): number {
 function atLeast(least: number, name: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < least)
     throw invalid(`${name} is a whole number of at least ${least}, not ${String(value)}`);
+  return value;
+}
+
+function share(name: string, value: number): number {
+  if (!(value >= 0 && value <= 1)) throw invalid(`${name} is a number from 0 to 1, not ${String(value)}`);
   return value;
 }
 

@@ -21,6 +21,8 @@ export interface TaskOptions extends CallbackOptions {
   readonly exponentialBackoff?: boolean;
   /** Default one day. */
   readonly maxRetryDelayMs?: number;
+  /** Adds up to this part of the delay, 0 to 1. Default 0. */
+  readonly retryJitter?: number;
   /** Of one attempt. Default none. */
   readonly timeoutMs?: number;
   /** A pool of `workflow.pools`, which bounds how many of its tasks run at once. */

@@ -1,3 +1,4 @@
+import { parseDay } from '../../common/day.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { JsonObject } from '../core/dag-model.ts';
 import { type RunRecord, runKey, taskKey } from '../core/records.ts';
@@ -167,8 +168,12 @@ function backfillOf(dagId: string, body: Readonly<Record<string, unknown>>): Sch
 function dateField(body: Readonly<Record<string, unknown>>, name: string): number | undefined {
   const value = body[name];
   if (value === undefined) return undefined;
-  const ms = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(ms)) throw new QuarryError('INVALID_ARGUMENT', `${name} is a date as YYYY-MM-DD`);
+  const ms = typeof value === 'string' ? parseDay(value) : undefined;
+  if (ms === undefined)
+    throw new QuarryError(
+      'INVALID_ARGUMENT',
+      `${name} is a date as YYYY-MM-DD, not ${JSON.stringify(value)}`,
+    );
   return ms;
 }
 

@@ -6,6 +6,7 @@ import { resolveConfig } from '../../common/config.ts';
 import { silentLog } from '../../common/log.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { systemSeams } from '../../common/seams/system.ts';
+import type { JsonObject } from '../core/dag-model.ts';
 import { WorkflowClient } from './api-client.ts';
 import { openWorkflow } from './open-workflow.ts';
 import type { RunDetail, TaskView } from './views.ts';
@@ -15,7 +16,8 @@ export interface RunOnceOptions {
   /** Needed when the file has several DAGs. */
   readonly dagId: string | undefined;
   readonly date: string | undefined;
-  readonly params: Readonly<Record<string, unknown>>;
+  /** The run's parameters, when the DAG's own are known. */
+  readonly paramsFor: (defaults: JsonObject) => Readonly<Record<string, unknown>>;
   readonly cluster: string;
   readonly settings: Readonly<Record<string, string>>;
   /** Called with each task that has changed its state. */
@@ -59,7 +61,8 @@ async function follow(client: WorkflowClient, options: RunOnceOptions): Promise<
     const names = dags.map(({ dagId }) => dagId).join(', ');
     throw new QuarryError('DAG_NOT_FOUND', `${options.file} has the DAGs ${names}: name one with --dag`);
   }
-  const { date, params } = options;
+  const { date } = options;
+  const params = options.paramsFor(dag.params);
   const { runIds } = await client.trigger(dag.dagId, { ...(date === undefined ? {} : { date }), params });
   const runId = runIds[0] ?? '';
   const seen = new Map<string, string>();

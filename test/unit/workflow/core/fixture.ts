@@ -25,6 +25,7 @@ export function task(taskId: string, fields: Partial<TaskModel> = {}): TaskModel
     retryDelayMs: 1_000,
     exponentialBackoff: false,
     maxRetryDelayMs: 60_000,
+    retryJitter: 0,
     timeoutMs: 0,
     pool: '',
     waiting: undefined,

@@ -49,7 +49,11 @@ describe('backfill', () => {
     expect(() =>
       s.send({ kind: 'request', request: { ...request, fromMs: Date.parse('2016-01-01') } }),
     ).toThrow(/takes 1000/);
-    expect(() => s.send({ kind: 'request', request: { ...request, toMs: 0 } })).toThrow(/before its first/);
+    expect(() => s.send({ kind: 'request', request: { ...request, toMs: 0 } })).toThrow(
+      /1970-01-01, is before its first, 2026-11-01/,
+    );
+    const future = { ...request, fromMs: NOW, toMs: NOW + 86_400_000 };
+    expect(() => s.send({ kind: 'request', request: future })).toThrow(/no run of d .* is due/);
   });
 });
 
@@ -99,6 +103,27 @@ describe('clear', () => {
     expect(() => s.send({ kind: 'request', request: { ...clear, taskIds: ['z'] } })).toThrow(/no task z/);
     expect(() => s.send({ kind: 'request', request: { ...clear, runId: 'q', taskIds: [] } })).toThrow(
       /no run q/,
+    );
+  });
+});
+
+describe('cancel', () => {
+  it('ends a run whose DAG is gone meanwhile, when its attempts have ended', () => {
+    const s = new TestScheduler([model([task('a'), task('b', { upstream: ['a'] })])], NOW);
+    s.trigger();
+    s.state.models = new Map();
+    s.send({ kind: 'request', request: { kind: 'cancel', dagId: 'd', runId: 'r' } });
+    expect(s.run().state).toBe('running');
+    expect(s.task('a')!.ending).toBe('cancelled');
+    const ended = { code: 'TASK_FAILED', message: '', details: {} } as const;
+    s.send({
+      kind: 'finished',
+      token: { dagId: 'd', runId: 'r', taskId: 'a', attempt: 1 },
+      outcome: { kind: 'failed', error: ended, isFinal: false },
+    });
+    expect([s.run().state, s.task('a')!.state]).toEqual(['failed', 'failed']);
+    expect(() => s.send({ kind: 'request', request: { kind: 'cancel', dagId: 'd', runId: 'x' } })).toThrow(
+      /no run x/,
     );
   });
 });

@@ -16,6 +16,7 @@ const taskFields = fc.record({
   retryDelayMs: fc.nat(3_000),
   exponentialBackoff: fc.boolean(),
   maxRetryDelayMs: fc.constant(4_000),
+  retryJitter: fc.constantFrom(0, 0.5),
   timeoutMs: fc.constantFrom(0, 0, 5_000),
   pool: fc.constantFrom('', 'p'),
   waiting: fc.option(

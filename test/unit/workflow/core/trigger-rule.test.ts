@@ -35,6 +35,21 @@ it.each<[TriggerRule, TaskState[], string]>([
   ['none_failed_min_one_success', [S, K], 'start'],
   ['none_failed_min_one_success', [K, K], 'skip'],
   ['none_failed_min_one_success', [K, F], 'upstream-failed'],
+  ['all_done_min_one_success', [S, F], 'start'],
+  ['all_done_min_one_success', [S, R], 'wait'],
+  ['all_done_min_one_success', [F, U], 'upstream-failed'],
+  ['all_done_min_one_success', [S, K], 'skip'],
+  ['all_skipped', [K, K], 'start'],
+  ['all_skipped', [K, R], 'wait'],
+  ['all_skipped', [K, U], 'skip'],
+  ['one_done', [R, F], 'start'],
+  ['one_done', [S, R], 'start'],
+  ['one_done', [U, R], 'wait'],
+  ['one_done', [U, K], 'skip'],
+  ['none_skipped', [S, F], 'start'],
+  ['none_skipped', [S, R], 'wait'],
+  ['none_skipped', [R, K], 'skip'],
+  ['always', [R, K], 'start'],
 ])('%s of %j: %s', (rule, upstream, expected) => {
   expect(readiness(rule, upstream)).toBe(expected);
 });
