@@ -12,6 +12,8 @@ export type MinutePoint = readonly [minuteMs: number, clicks: number];
 
 /** GET /api/clicks?from=ISO&until=ISO[&product=ID]: clicks per product and minute; minutes without clicks are left out. */
 export interface ClicksAnswer {
+  /** Days and minutes are those of this zone. */
+  readonly timezone: 'UTC';
   readonly from: string;
   readonly until: string;
   /** What is before comes from the batch view, what is after from the speed view, but for the days in `days` that say otherwise. `from` when nothing is from the batch view. */
@@ -26,6 +28,7 @@ export type ClickSource = 'batch' | 'speed';
 
 /** GET /api/top?date=today|YYYY-MM-DD[&limit=N]. */
 export interface TopAnswer {
+  readonly timezone: 'UTC';
   readonly date: string;
   readonly source: ClickSource;
   /** Clicks of all products, also of those beyond the limit. */

@@ -9,6 +9,10 @@ const FORGOTTEN_PER_COMMIT = 1000;
 /** A view that was dropped by mistake is gone; one whose deletes do not fit one batch is too large for this store. */
 const DROPPED_MAX = 20_000_000;
 
+/** So many keys are worth a sweep, which may pass that many others for each. */
+const STRETCH_KEYS_MIN = 4;
+const STRETCH_SPREAD_MAX = 4;
+
 type Edit = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
 
 /**
@@ -50,6 +54,8 @@ export class ViewStore {
   async read(view: string, keys: readonly string[]): Promise<Map<string, Map<string, string>>> {
     checkView(view);
     const nowMs = this.#clock.nowMs();
+    const stretch = keys.length < STRETCH_KEYS_MIN ? undefined : await this.#stretch(view, keys, nowMs);
+    if (stretch !== undefined) return stretch;
     const found = new Map<string, Map<string, string>>();
     for (const key of keys) {
       const expiry = await this.#db.get(keyOf('k', view, key));
@@ -60,6 +66,38 @@ export class ViewStore {
         fields.set(at.subarray(prefixBytes).toString(), value.toString());
       }
       found.set(key, fields);
+    }
+    return found;
+  }
+
+  /**
+   * Keys that lie side by side, as a day's minutes do, are read in two sweeps: a get and an iterator for each cost ten times as
+   * much. Undefined when many others lie between them.
+   */
+  async #stretch(
+    view: string,
+    keys: readonly string[],
+    nowMs: number,
+  ): Promise<Map<string, Map<string, string>> | undefined> {
+    const ordered = keys.map((key) => Buffer.from(key)).toSorted(Buffer.compare);
+    const [first, last] = [ordered[0]!.toString(), ordered.at(-1)!.toString()];
+    const between = { gte: keyOf('k', view, first), lte: keyOf('k', view, last) };
+    const limit = keys.length * STRETCH_SPREAD_MAX;
+    const there = await this.#db.iterator({ ...between, limit }).all();
+    if (there.length === limit) return undefined;
+    const asked = new Set(keys);
+    const found = new Map<string, Map<string, string>>();
+    const keyBytes = keyOf('k', view, '').length;
+    for (const [at, expiry] of there) {
+      const key = at.subarray(keyBytes).toString();
+      if (asked.has(key) && !isPast(expiry, nowMs)) found.set(key, new Map());
+    }
+    const valueBytes = keyOf('v', view, '').length;
+    const values = { gte: rangeOf('v', view, first).gte, lt: rangeOf('v', view, last).lt };
+    for (const [at, value] of await this.#db.iterator(values).all()) {
+      const end = at.indexOf(0, valueBytes);
+      const fields = found.get(at.toString('utf8', valueBytes, end));
+      fields?.set(at.toString('utf8', end + 1), value.toString());
     }
     return found;
   }

@@ -77,6 +77,7 @@ export function mergeClicks(
   const lastBatch = [...days].findLast(([, { source }]) => source === 'batch')?.[0];
   const seamMs = lastBatch === undefined ? fromMs : Math.min(untilMs, dayStartMs(lastBatch) + DAY_MS);
   return {
+    timezone: 'UTC',
     from: new Date(fromMs).toISOString(),
     until: new Date(untilMs).toISOString(),
     seam: new Date(seamMs).toISOString(),

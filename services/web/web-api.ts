@@ -56,6 +56,7 @@ export class WebApi {
   /** `path` is decoded, without `api`. Errors: INVALID_ARGUMENT, FILE_NOT_FOUND, those of the parts. */
   async answer(path: readonly string[], query: URLSearchParams): Promise<WebAnswer> {
     const [what, ...rest] = path;
+    checkNames(what, query);
     if (what === 'dags') return this.#dags(rest, query);
     if (rest.length === 0) {
       switch (what) {
@@ -130,6 +131,25 @@ export class WebApi {
     const { workflow } = await this.#addresses.now();
     return askPart('workflow service', workflow, path);
   }
+}
+
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  clicks: ['from', 'until', 'product'],
+  top: ['date', 'limit'],
+  streams: [],
+  health: [],
+  dags: ['limit', 'attempt', 'offset', 'tail'],
+};
+
+/** A name that is misspelt would be answered with another question's answer. Errors: INVALID_ARGUMENT. */
+function checkNames(what: string | undefined, query: URLSearchParams): void {
+  const known = PARAMETERS[what ?? ''];
+  const odd = [...query.keys()].find((name) => known?.includes(name) === false);
+  if (odd === undefined) return;
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `/api/${what} has no parameter ${odd}; it has ${known?.join(', ') || 'none'}`,
+  );
 }
 
 /** `from` and `until` of the query: today (UTC) without them. Errors: INVALID_ARGUMENT. */

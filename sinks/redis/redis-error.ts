@@ -26,5 +26,7 @@ export function redisError(thrown: unknown, address: string): QuarryError {
       options,
     );
   }
-  return new QuarryError('VIEW_UNAVAILABLE', `Redis at ${address} does not answer: ${message}`, options);
+  // The library's own words about its retries tell nobody anything.
+  const why = name === 'MaxRetriesPerRequestError' ? 'there is no connection' : message;
+  return new QuarryError('VIEW_UNAVAILABLE', `Redis at ${address} does not answer: ${why}`, options);
 }

@@ -90,6 +90,8 @@ async function taskLog(
   const task = service.state.tasks.get(taskKey(run.dagId, run.runId, taskId));
   if (task === undefined || task.attempt === 0) throw notFound(`${taskId} of ${run.runId} has not run yet`);
   const attempt = number(query, 'attempt', task.attempt);
+  if (attempt < 1 || attempt > task.attempt)
+    throw notFound(`${taskId} of ${run.runId} has no attempt ${attempt}: there are ${task.attempt}`);
   const { logFile } = taskAttemptDirectory(world, task, attempt);
   const range = query.has('tail')
     ? { tailBytes: number(query, 'tail', 0) }

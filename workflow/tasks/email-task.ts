@@ -4,7 +4,16 @@ import type { EmailAction, Json } from '../core/dag-model.ts';
 
 const TIMEOUT_MS = 30_000;
 
-/** Errors: INVALID_ARGUMENT without a server, TASK_FAILED when the server refuses or cannot be reached. */
+/** Errors: INVALID_ARGUMENT. The message has no password. */
+function serverUrl(text: string): URL {
+  if (/^smtps?:\/\//.test(text) && URL.canParse(text)) return new URL(text);
+  throw new QuarryError(
+    'INVALID_ARGUMENT',
+    `${text.replace(/[^/]*@/, '')} is no mail server: write smtp://HOST:PORT or smtps://HOST:PORT`,
+  );
+}
+
+/** Errors: INVALID_ARGUMENT without a server or with a wrong one, TASK_FAILED when the server refuses or cannot be reached. */
 export async function runEmail(action: EmailAction, defaultServer: string): Promise<Json> {
   const server = action.server === '' ? defaultServer : action.server;
   if (server === '')
@@ -12,6 +21,7 @@ export async function runEmail(action: EmailAction, defaultServer: string): Prom
       'INVALID_ARGUMENT',
       'no SMTP server: set workflow.smtpUrl=smtp://HOST:PORT, or give the e-mail a server',
     );
+  const { host } = serverUrl(server);
   const transport = createTransport({
     url: server,
     connectionTimeout: TIMEOUT_MS,
@@ -35,7 +45,6 @@ export async function runEmail(action: EmailAction, defaultServer: string): Prom
     return { messageId: sent.messageId };
   } catch (thrown) {
     if (thrown instanceof QuarryError) throw thrown;
-    const { host } = new URL(server);
     throw new QuarryError(
       'TASK_FAILED',
       `the mail server ${host} did not take it: ${(thrown as Error).message}`,

@@ -68,6 +68,28 @@ describe('views in LevelDB', () => {
     expect(await keyCount()).toBe(4);
   });
 
+  it('reads many keys as it reads each, near to each other and far', async () => {
+    const minutes = Array.from({ length: 300 }, (_, i) => `10:${String(i).padStart(3, '0')}`);
+    await commit(0, [...minutes, '분', '분초', 'z'], 0);
+    await commit(1, minutes.slice(50, 60), 10);
+    await commit(0, minutes, 0, 'v2');
+    nowMs += 10_000;
+    const far = minutes.filter((_, i) => i % 70 === 0);
+    for (const keys of [
+      minutes,
+      minutes.toReversed(),
+      far,
+      ['분초', 'none', '분', 'z', '10:055', '10:061'],
+    ]) {
+      const each = new Map<string, Map<string, string>>();
+      for (const key of keys)
+        for (const [name, fields] of await store.read('v', [key])) each.set(name, fields);
+      expect(await store.read('v', keys)).toEqual(each);
+      expect(each.size).toBeGreaterThan(0);
+    }
+    expect((await store.read('v', minutes)).size).toBe(290);
+  });
+
   it('keeps a key whose time was prolonged or lifted', async () => {
     await commit(0, ['a', 'b'], 10);
     nowMs += 5_000;

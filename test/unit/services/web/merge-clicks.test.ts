@@ -30,6 +30,7 @@ describe('clicks of batch and speed view', () => {
   it('meet at midnight: the batch to its last minute, the speed view from the next on', () => {
     const answer = merged('2026-11-21T00:00', '2026-11-23T00:00', { '2026-11-21': batch21 });
     expect(answer).toEqual({
+      timezone: 'UTC',
       from: '2026-11-21T00:00:00.000Z',
       until: '2026-11-23T00:00:00.000Z',
       seam: '2026-11-22T00:00:00.000Z',
