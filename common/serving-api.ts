@@ -10,7 +10,7 @@ export interface PartFailure {
 /** Start of the minute in ms, clicks. */
 export type MinutePoint = readonly [minuteMs: number, clicks: number];
 
-/** GET /api/clicks?from=ISO&until=ISO[&product=ID]: clicks per product and minute; minutes without clicks are left out. */
+/** GET /api/clicks?from=ISO&until=ISO[&product=ID][&limit=N]: clicks per product and minute; minutes without clicks are left out. */
 export interface ClicksAnswer {
   /** Days and minutes are those of this zone. */
   readonly timezone: 'UTC';
@@ -19,8 +19,12 @@ export interface ClicksAnswer {
   /** What is before comes from the batch view, what is after from the speed view, but for the days in `days` that say otherwise. `from` when nothing is from the batch view. */
   readonly seam: string;
   readonly days: readonly { readonly ds: string; readonly source: ClickSource }[];
-  /** Most clicks first, then by product. */
+  /** How many products have clicks. */
+  readonly products: number;
+  /** Most clicks first, then by product; the first `limit` of them when the question has one. */
   readonly series: readonly { readonly product: string; readonly points: readonly MinutePoint[] }[];
+  /** Clicks of all products that are not in `series`, minute by minute. */
+  readonly others: readonly MinutePoint[];
   readonly unavailable: readonly PartFailure[];
 }
 

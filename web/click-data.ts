@@ -2,6 +2,9 @@ import type { ClicksAnswer, LiveMinute } from '../common/serving-api.ts';
 
 export const MINUTE_MS = 60_000;
 
+/** The clicks of products that were not loaded one by one. */
+const OTHERS = '\u0000others';
+
 /** x in seconds since 1970, then one column a product, as the chart takes them. */
 export interface AlignedClicks {
   readonly secondsOf: number[];
@@ -19,11 +22,11 @@ export class ClickData {
   #untilMs = 0;
 
   /** `askedMs`: when the answer was asked for, on the clock of `apply`. */
-  load(answer: Pick<ClicksAnswer, 'from' | 'until' | 'series'>, askedMs: number): void {
+  load(answer: Pick<ClicksAnswer, 'from' | 'until' | 'series' | 'others'>, askedMs: number): void {
     this.#fromMs = Date.parse(answer.from);
     this.#untilMs = Date.parse(answer.until);
     const minutes = new Map<number, Map<string, number>>();
-    for (const { product, points } of answer.series) {
+    for (const { product, points } of [...answer.series, { product: OTHERS, points: answer.others }]) {
       for (const [minuteMs, clicks] of points) {
         const counts = minutes.get(minuteMs);
         if (counts === undefined) minutes.set(minuteMs, new Map([[product, clicks]]));
@@ -69,6 +72,7 @@ export class ClickData {
   /** Most clicks first, then by product. */
   topProducts(fromMs: number, untilMs: number, count: number): string[] {
     return [...this.#totals(fromMs, untilMs)]
+      .filter(([product]) => product !== OTHERS)
       .toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
       .slice(0, count)
       .map(([product]) => product);

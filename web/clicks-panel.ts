@@ -11,6 +11,8 @@ const TABLE_MINUTES = 15;
 const WHOLE_DAY = 24;
 /** The live events carry what is new; this is for a batch that has ended and for minutes that events have missed. */
 const RELOAD_INTERVAL_MS = 60_000;
+/** Of many thousand products a page needs the ones that may come among the first. */
+const PRODUCTS_MAX = 200;
 /** A chart of a few points would be a few strokes. */
 const SPAN_MIN_MS = 30 * MINUTE_MS;
 
@@ -129,7 +131,7 @@ export class ClicksPanel {
   async #load(): Promise<void> {
     const [fromMs, untilMs] = this.#asked();
     const askedMs = performance.now();
-    const range = `from=${new Date(fromMs).toISOString()}&until=${new Date(untilMs).toISOString()}`;
+    const range = `from=${new Date(fromMs).toISOString()}&until=${new Date(untilMs).toISOString()}&limit=${PRODUCTS_MAX}`;
     try {
       const answer = await ask<ClicksAnswer>(`/api/clicks?${range}`);
       const [from, until] = this.#asked();

@@ -128,11 +128,11 @@ function note(unavailable: PartFailure[], part: string, { message }: QuarryError
   if (!unavailable.some((known) => known.part === part)) unavailable.push({ part, message });
 }
 
-function keyOf({ fromMs, untilMs, product }: ClickRange): string {
-  return JSON.stringify([fromMs, untilMs, product]);
+function keyOf({ fromMs, untilMs, product, limit }: ClickRange): string {
+  return JSON.stringify([fromMs, untilMs, product, limit === Infinity ? null : limit]);
 }
 
 function rangeOf(key: string): ClickRange {
-  const [fromMs, untilMs, product] = JSON.parse(key) as [number, number, string | null];
-  return { fromMs, untilMs, product: product ?? undefined };
+  const [fromMs, untilMs, product, limit] = JSON.parse(key) as [number, number, string | null, number | null];
+  return { fromMs, untilMs, product: product ?? undefined, limit: limit ?? Infinity };
 }

@@ -55,11 +55,13 @@ export interface ClickRange {
   readonly untilMs: number;
   /** Undefined for all. */
   readonly product: string | undefined;
+  /** Series that are wanted; Infinity for all. */
+  readonly limit: number;
 }
 
-/** One series a product, from the days of the range in order. */
+/** One series a product, from the days of the range in order; those beyond the limit as one. */
 export function mergeClicks(
-  { fromMs, untilMs, product }: ClickRange,
+  { fromMs, untilMs, product, limit }: ClickRange,
   days: ReadonlyMap<string, DayCounts>,
 ): Omit<ClicksAnswer, 'unavailable'> {
   const points = new Map<string, MinutePoint[]>();
@@ -74,6 +76,9 @@ export function mergeClicks(
       }
     }
   }
+  const series = [...points]
+    .map(([name, of]) => ({ product: name, points: of, total: of.reduce((sum, [, n]) => sum + n, 0) }))
+    .toSorted((a, b) => b.total - a.total || compare(a.product, b.product));
   const lastBatch = [...days].findLast(([, { source }]) => source === 'batch')?.[0];
   const seamMs = lastBatch === undefined ? fromMs : Math.min(untilMs, dayStartMs(lastBatch) + DAY_MS);
   return {
@@ -82,11 +87,17 @@ export function mergeClicks(
     until: new Date(untilMs).toISOString(),
     seam: new Date(seamMs).toISOString(),
     days: [...days].map(([ds, { source }]) => ({ ds, source })),
-    series: [...points]
-      .map(([name, of]) => ({ product: name, points: of, total: of.reduce((sum, [, n]) => sum + n, 0) }))
-      .toSorted((a, b) => b.total - a.total || compare(a.product, b.product))
-      .map((series) => ({ product: series.product, points: series.points })),
+    products: series.length,
+    series: series.slice(0, limit).map((one) => ({ product: one.product, points: one.points })),
+    others: sumOf(series.slice(limit).map((one) => one.points)),
   };
+}
+
+function sumOf(series: readonly (readonly MinutePoint[])[]): MinutePoint[] {
+  const sums = new Map<number, number>();
+  for (const points of series)
+    for (const [minuteMs, clicks] of points) sums.set(minuteMs, (sums.get(minuteMs) ?? 0) + clicks);
+  return [...sums].toSorted(([a], [b]) => a - b);
 }
 
 /** Products by clicks, most first; equal ones by name, as the nightly job ranks them. */

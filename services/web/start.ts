@@ -15,7 +15,7 @@ import { type Check, health } from './health.ts';
 import { LiveFeed } from './live-feed.ts';
 import { readPageFiles } from './page-files.ts';
 import { SpeedView } from './speed-view.ts';
-import { WebApi } from './web-api.ts';
+import { clickRange, WebApi } from './web-api.ts';
 import { serveWeb } from './web-door.ts';
 
 const LOG_TIMEOUT_MS = 3_000;
@@ -69,15 +69,18 @@ export const start: StartRole = async ({ service = {} }, config, { clock }) => {
     },
   };
   const live = new LiveFeed(speed, clock);
+  const clicks = new Clicks(batch, speed, clock);
   const api = new WebApi({
     addresses,
-    clicks: new Clicks(batch, speed, clock),
+    clicks,
     health: () =>
       health({ addresses, clock, log: (url) => log.at(url), topic: told('topic') || 'clicks', checks }),
     clock,
   });
   const files = await readPageFiles(told('page') || join(packageRoot, 'dist', 'web'));
   const door = await serveWeb(config['bind.host'], config['web.port'], { api, live, files });
+  // Today is read before the first page asks: from then on only its last minutes change. What fails is asked again by the page.
+  clicks.clicks(clickRange(new URLSearchParams(), clock.nowMs())).catch(() => undefined);
   return {
     addresses: { http: door.address },
     close: async () => {

@@ -134,7 +134,7 @@ export class WebApi {
 }
 
 const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
-  clicks: ['from', 'until', 'product'],
+  clicks: ['from', 'until', 'product', 'limit'],
   top: ['date', 'limit'],
   streams: [],
   health: [],
@@ -164,7 +164,8 @@ export function clickRange(query: URLSearchParams, nowMs: number) {
   if (untilMs <= fromMs) throw new QuarryError('INVALID_ARGUMENT', 'until is after from');
   if (untilMs - fromMs > RANGE_DAYS_MAX * DAY_MS)
     throw new QuarryError('INVALID_ARGUMENT', `from and until are at most ${RANGE_DAYS_MAX} days apart`);
-  return { fromMs, untilMs, product };
+  const limit = query.has('limit') ? wholeNumber(query, 'limit', 0, TOP_LIMIT_MAX) : Infinity;
+  return { fromMs, untilMs, product, limit };
 }
 
 /** A whole minute: the one that the instant is in. */

@@ -16,8 +16,23 @@ function load(data: ClickData, points: Record<string, [number, number][]>, asked
     product,
     points: minutes.map(([minute, clicks]) => [minute * M, clicks] as const),
   }));
-  data.load({ from, until, series }, askedMs);
+  data.load({ from, until, series, others: [] }, askedMs);
 }
+
+it('the products that were not loaded one by one count, and are nobody', () => {
+  const data = new ClickData();
+  const series = [{ product: 'a', points: [[0, 2]] as const }];
+  const others = [
+    [0, 5],
+    [M, 7],
+  ] as const;
+  data.load({ from, until, series, others }, 0);
+  expect(data.topProducts(0, 10 * M, 5)).toEqual(['a']);
+  expect([data.total(0, 10 * M), data.perMinute(0, 2 * M), data.newestMs()]).toEqual([14, [7, 7], M]);
+  // A live minute is whole: whoever was among the others is one by one in it.
+  data.apply([[M, [['b', 8]]]], 1);
+  expect([data.total(0, 10 * M), data.topProducts(0, 10 * M, 5)]).toEqual([15, ['b', 'a']]);
+});
 
 describe('the counts of the page', () => {
   it('have zeros between, and the best first', () => {

@@ -16,8 +16,14 @@ const batch21 = counts({ '2026-11-21T00:00': { a: 1 }, '2026-11-21T23:59': { a: 
 const speed21 = counts({ '2026-11-21T23:59': { a: 99, b: 99 } });
 const speed22 = counts({ '2026-11-22T00:00': { a: 5 }, '2026-11-22T00:01': { b: 6, c: 1 } });
 
-function merged(from: string, until: string, batch: Record<string, MinuteCounts>, product?: string) {
-  const range = { fromMs: at(from), untilMs: at(until), product };
+function merged(
+  from: string,
+  until: string,
+  batch: Record<string, MinuteCounts>,
+  product?: string,
+  limit = Infinity,
+) {
+  const range = { fromMs: at(from), untilMs: at(until), product, limit };
   const speed = new Map([
     ['2026-11-21', speed21],
     ['2026-11-22', speed22],
@@ -56,7 +62,21 @@ describe('clicks of batch and speed view', () => {
         },
         { product: 'c', points: [[at('2026-11-22T00:01'), 1]] },
       ],
+      products: 3,
+      others: [],
     });
+  });
+
+  it('tell the first products one by one and the others together', () => {
+    const answer = merged('2026-11-21T00:00', '2026-11-23T00:00', { '2026-11-21': batch21 }, undefined, 1);
+    expect(answer.series.map(({ product }) => product)).toEqual(['b']);
+    expect(answer.products).toBe(3);
+    expect(answer.others).toEqual([
+      [at('2026-11-21T00:00'), 1],
+      [at('2026-11-21T23:59'), 2],
+      [at('2026-11-22T00:00'), 5],
+      [at('2026-11-22T00:01'), 1],
+    ]);
   });
 
   it('takes a day whose batch has not run from the speed view', () => {

@@ -38,14 +38,16 @@ describe('the range of a query', () => {
       fromMs: Date.parse('2026-11-22T00:00:00Z'),
       untilMs: Date.parse('2026-11-23T00:00:00Z'),
       product: undefined,
+      limit: Infinity,
     });
   });
 
   it('takes instants of any zone, to the minute', () => {
-    expect(range('from=2026-11-22T01:00:30%2B01:00&until=2026-11-22T02:00Z&product=7')).toEqual({
+    expect(range('from=2026-11-22T01:00:30%2B01:00&until=2026-11-22T02:00Z&product=7&limit=5')).toEqual({
       fromMs: Date.parse('2026-11-22T00:00:00Z'),
       untilMs: Date.parse('2026-11-22T02:00:00Z'),
       product: '7',
+      limit: 5,
     });
   });
 
