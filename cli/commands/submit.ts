@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationStore } from '../../client/applications/application-store.ts';
+import { type Application, ApplicationStore } from '../../client/applications/application-store.ts';
 import { QuarryError } from '../../common/quarry-error.ts';
 import { type Command, parse, print } from '../command.ts';
 import { CLUSTER_OPTION, namedCluster, withFileSystem } from '../connection.ts';
@@ -15,7 +15,7 @@ export const submitCommand: Command = {
   name: 'submit',
   summary: 'run a job file: TypeScript or JavaScript with the SDK, or PySpark',
   usage: `quarry submit [--cluster DIR] [--supervise] JOB.ts|JOB.js|JOB.py [ARGUMENTS OF THE JOB]
-quarry submit --status ID | --kill ID
+quarry submit --list | --status ID | --kill ID
     --supervise leaves the job in the cluster, which starts it again until it ends with exit code 0, and prints its ID
     a job finds its cluster through QUARRY_CLUSTER and SPARK_REMOTE, which are set for it; its exit code is the command's`,
   async run(words) {
@@ -25,9 +25,11 @@ quarry submit --status ID | --kill ID
     const { values } = parse('submit', own, {
       ...CLUSTER_OPTION,
       supervise: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
       status: { type: 'string' },
       kill: { type: 'string' },
     });
+    if (values.list) return list(values.cluster);
     if (values.status !== undefined) return status(values.cluster, values.status);
     if (values.kill !== undefined) return kill(values.cluster, values.kill);
     const job = at < 0 ? undefined : words[at];
@@ -73,12 +75,20 @@ async function supervised(
   return 0;
 }
 
-async function status(cluster: string | undefined, id: string): Promise<number> {
-  const { name, state, attempts, note } = await withFileSystem(cluster, (fs) =>
-    new ApplicationStore(fs).get(id),
-  );
-  print(`${id} ${name}: ${state}, attempt ${attempts}${note === '' ? '' : ` (last: ${note})`}`);
+async function list(cluster: string | undefined): Promise<number> {
+  const applications = await withFileSystem(cluster, (fs) => new ApplicationStore(fs).list());
+  for (const each of applications.toSorted((a, b) => a.submittedMs - b.submittedMs)) print(line(each));
+  if (applications.length === 0) print('no applications');
   return 0;
+}
+
+async function status(cluster: string | undefined, id: string): Promise<number> {
+  print(line(await withFileSystem(cluster, (fs) => new ApplicationStore(fs).get(id))));
+  return 0;
+}
+
+function line({ id, name, state, attempts, note }: Application): string {
+  return `${id} ${name}: ${state}, attempt ${attempts}${note === '' ? '' : ` (last: ${note})`}`;
 }
 
 async function kill(cluster: string | undefined, id: string): Promise<number> {

@@ -79,7 +79,7 @@ export class ViewStore {
     keys: readonly string[],
     nowMs: number,
   ): Promise<Map<string, Map<string, string>> | undefined> {
-    const ordered = keys.map((key) => Buffer.from(key)).toSorted(Buffer.compare);
+    const ordered = keys.map((key) => Buffer.from(key)).toSorted((a, b) => a.compare(b));
     const [first, last] = [ordered[0]!.toString(), ordered.at(-1)!.toString()];
     const between = { gte: keyOf('k', view, first), lte: keyOf('k', view, last) };
     const limit = keys.length * STRETCH_SPREAD_MAX;

@@ -67,6 +67,7 @@ describe('a supervised cluster', () => {
     const submitted = await quarry(['submit', '--supervise', job, runs], cluster);
     const id = submitted.stdout.trim();
     const status = () => quarry(['submit', '--status', id], cluster);
+    expect((await quarry(['submit', '--list'], cluster)).stdout).toContain(`${id} `);
     await eventually(status, ({ stdout }) => stdout.includes('finished'), 60_000);
     expect(readFileSync(runs, 'utf8')).toBe('run\nrun\nrun\n');
     expect((await status()).stdout).toContain('attempt 3');
