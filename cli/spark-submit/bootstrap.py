@@ -78,8 +78,11 @@ def patch_sessions():
         def with_name(self):
             name = FACTS.get("conf", {}).get("spark.app.name")
             # A session that is there keeps the name that it has.
-            if name is not None and all(session.is_stopped for session in sessions):
-                self._options.setdefault("spark.app.name", name)
+            if all(session.is_stopped for session in sessions):
+                if name is not None:
+                    self._options.setdefault("spark.app.name", name)
+                # The driver's worker of a foreachBatch function needs the Python that has pickled it.
+                self._options.setdefault("spark.pyspark.python", sys.executable)
             return create(self)
 
         return with_name

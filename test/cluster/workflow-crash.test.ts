@@ -127,8 +127,8 @@ describe('a scheduler killed at any instant', () => {
 
   it('stopped in good order leaves tasks running, and sensors look again when it is back', async () => {
     await begin(
-      `d.task('a', shell(note('start') + '; sleep 2; ' + note('end')));
-       d.task('wait', pathSensor('/x', { mode: 'poke', intervalMs: 100, timeoutMs: 4000 }))`,
+      `d.task('a', shell(note('start') + '; sleep 4; ' + note('end')));
+       d.task('wait', pathSensor('/x', { mode: 'poke', intervalMs: 100, timeoutMs: 12_000 }))`,
     );
     await service.client.trigger('ledger', { runId: 'r' });
     await written('start r a 1');
