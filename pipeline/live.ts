@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { untilAborted } from '../cluster/until-signal.ts';
 import { writeClicks, writeClicksLive } from './click-writer.ts';
 import type { PipelineOptions } from './options.ts';
@@ -8,7 +9,15 @@ import { streamArgs, superviseJob } from './submit-job.ts';
 const DAY_MS = 86_400_000;
 const NIGHTLY_MS = 600_000;
 
-/** Yesterday's clicks at once, today's as they come; last night's DAG; until the signal. */
+/** 0: nothing was written yet. */
+function lastWriteMs(accessLog: string): number {
+  const times = [accessLog, `${accessLog}.1`].map(
+    (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  return Math.floor(Math.max(...times));
+}
+
+/** Yesterday's clicks and those of today so far at once, then as they come; last night's DAG; until the signal. */
 export async function runLive(
   pipeline: Pipeline,
   options: PipelineOptions,
@@ -21,15 +30,14 @@ export async function runLive(
   const shares = { seed: options.seed, lateShare: options.lateShare, malformedShare: options.malformedShare };
 
   await superviseJob(pipeline, 'clicks-per-minute.ts', streamArgs(pipeline, SPEED_VIEW));
+  // A directory that was used before has its clicks up to then.
+  const fromMs = Math.min(nowMs - 1, Math.max(todayMs - DAY_MS, lastWriteMs(pipeline.accessLog)));
+  const count = Math.max(1, Math.round((options.clicks * (nowMs - fromMs)) / DAY_MS));
   say(
-    `writing ${options.clicks} clicks of ${yesterday}, then ${options.rate} a second, to ${pipeline.accessLog}`,
+    `writing ${count} clicks since ${new Date(fromMs).toISOString()}, then ${options.rate} a second, to ${pipeline.accessLog}`,
   );
-  const past = { ...shares, fromMs: todayMs - DAY_MS, untilMs: todayMs, count: options.clicks };
-  await writeClicks(pipeline.accessLog, past, () => undefined);
-  const share = Math.max(1, Math.round((options.clicks * (nowMs - todayMs)) / DAY_MS));
-  const today = { ...shares, seed: shares.seed + 1, fromMs: todayMs, untilMs: nowMs, count: share };
-  if (nowMs > todayMs) await writeClicks(pipeline.accessLog, today, () => undefined);
-  const ahead = { ...shares, seed: shares.seed + 2, fromMs: Date.now(), untilMs: Date.now() + 365 * DAY_MS };
+  await writeClicks(pipeline.accessLog, { ...shares, fromMs, untilMs: nowMs, count }, () => undefined);
+  const ahead = { ...shares, seed: shares.seed + 1, fromMs: Date.now(), untilMs: Date.now() + 365 * DAY_MS };
   const writing =
     options.rate === 0
       ? Promise.resolve()

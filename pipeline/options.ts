@@ -91,7 +91,7 @@ export function readOptions(args: readonly string[]): PipelineOptions | undefine
     ports,
     nodes: number('--nodes', values.nodes, 1, 100),
     settings: parseSettings(values.set ?? []),
-    kafka: url('--kafka', values.kafka, 'kafka:'),
+    kafka: values.kafka?.startsWith('kafka+ssl://') ? values.kafka : url('--kafka', values.kafka, 'kafka:'),
     redis: url('--redis', values.redis, 'redis:'),
     mysql: values.mysql === undefined ? undefined : tablesTarget(values.mysql),
     smtp: url('--smtp', values.smtp, 'smtp:'),

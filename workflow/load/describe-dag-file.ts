@@ -28,7 +28,7 @@ export async function describeDagFile(file: string): Promise<readonly DagModel[]
   const child = spawn(
     process.execPath,
     [...importFlags(), join(packageRoot, 'dist/workflow/load/describe-main.js'), file],
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], timeout: TIMEOUT_MS, killSignal: 'SIGKILL' },
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'], timeout: TIMEOUT_MS, killSignal: 'SIGKILL' },
   );
   const [message, stderr, end] = await Promise.all([
     text(child.stdio[3] as Readable),

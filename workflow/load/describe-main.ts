@@ -16,6 +16,9 @@ async function describe(file: string): Promise<Description> {
   }
 }
 
+// Nobody waits for the answer of a service that was killed.
+process.once('disconnect', () => process.exit(1));
+process.channel?.unref();
 const message = Buffer.from(JSON.stringify(await describe(process.argv[2] ?? '')));
 for (let sent = 0; sent < message.length; ) sent += writeSync(MESSAGE_FD, message, sent);
 process.exit(0);
