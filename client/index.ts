@@ -21,7 +21,7 @@ export type {
   StateOperatorProgress,
   StreamingQueryProgress,
   StreamingQueryStatus,
-} from './dataframe/stream-progress.ts';
+} from '../common/stream/query-progress.ts';
 export { StreamingQuery, type StreamingQueryIds } from './dataframe/streaming-query.ts';
 export type {
   QueryStartedEvent,

@@ -7,7 +7,7 @@ import type {
 } from '../../proto/gen/spark/connect/StreamingQueryManagerCommandResult.ts';
 import type { PlanRunner } from '../connect/plan-runner.ts';
 import { StreamingQuery, type StreamingQueryIds } from './streaming-query.ts';
-import type { StreamingQueryProgress } from './stream-progress.ts';
+import type { StreamingQueryProgress } from '../../common/stream/query-progress.ts';
 
 export interface QueryStartedEvent extends StreamingQueryIds {
   /** ISO, UTC. */

@@ -2,7 +2,7 @@ import { QuarryError } from '../../common/quarry-error.ts';
 import type { StreamingQueryCommandInput } from '../../proto/gen/spark/connect/StreamingQueryCommand.ts';
 import type { StreamingQueryCommandResult } from '../../proto/gen/spark/connect/StreamingQueryCommandResult.ts';
 import type { PlanRunner } from '../connect/plan-runner.ts';
-import type { StreamingQueryProgress, StreamingQueryStatus } from './stream-progress.ts';
+import type { StreamingQueryProgress, StreamingQueryStatus } from '../../common/stream/query-progress.ts';
 
 /** Which query: `id` lives as long as its checkpoint, `runId` as long as this run of it. */
 export interface StreamingQueryIds {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { BYTES_PER_CHECKSUM } from '../../common/checksum.ts';
-import { QuarryError } from '../../common/quarry-error.ts';
 import { combineChecksums } from '../../common/transfer/chunk-checksums.ts';
 import type { OpBlockChecksum } from '../../common/transfer/messages.ts';
 import { CHECKSUM_CRC32C, STATUS } from '../../common/transfer/protocol.ts';
 import type { Wire } from '../../common/transfer/wire.ts';
 import type { TransferContext } from './data-server.ts';
-import { checkBlock, refuse, respond } from './refusal.ts';
+import { readableReplica } from './readable-replica.ts';
+import { refuse, respond } from './refusal.ts';
 
 const MD5CRC = 1;
 const COMPOSITE_CRC = 2;
@@ -42,24 +42,12 @@ interface Digest {
   readonly crc: Buffer;
 }
 
-async function digest({ store, poolId }: TransferContext, op: OpBlockChecksum): Promise<Digest> {
-  const { block } = op.header;
-  checkBlock(block, poolId());
-  const replica = store.replica(block.blockId);
-  if (
-    replica === undefined ||
-    replica.state === 'TEMPORARY' ||
-    replica.generationStamp < block.generationStamp
-  ) {
-    throw new QuarryError(
-      'BLOCK_NOT_FOUND',
-      `there is no replica of block ${block.blockId} with stamp ${block.generationStamp}`,
-    );
-  }
+async function digest(context: TransferContext, op: OpBlockChecksum): Promise<Digest> {
+  const replica = readableReplica(context, op.header.block);
   const hash = createHash('md5');
   let crc = 0;
   let lengthBytes = 0;
-  for await (const { data, checksums } of store.read(block.blockId, 0, replica.lengthBytes)) {
+  for await (const { data, checksums } of context.store.read(replica.blockId, 0, replica.lengthBytes)) {
     hash.update(checksums);
     crc = combineChecksums(checksums, data.length, crc);
     lengthBytes += data.length;

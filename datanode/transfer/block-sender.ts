@@ -8,7 +8,8 @@ import type { Wire } from '../../common/transfer/wire.ts';
 import type { BlockStore, Chunk, Replica } from '../store/block-store.ts';
 import type { TransferContext } from './data-server.ts';
 import { readAhead } from './read-ahead.ts';
-import { checkBlock, refuse } from './refusal.ts';
+import { readableReplica } from './readable-replica.ts';
+import { refuse } from './refusal.ts';
 
 const PACKET_BYTES = 256 * 1024;
 /** A reader may pause for that long before its stream is given to someone else. */
@@ -21,7 +22,7 @@ export async function sendBlock(wire: Wire, context: TransferContext, op: OpRead
   let chunks: AsyncGenerator<Chunk>;
   let first: IteratorResult<Chunk, unknown>;
   try {
-    replica = readableReplica(context, op);
+    replica = replicaFor(context, op);
     chunks = readAhead(rangeOf(context.store, op));
   } catch (thrown) {
     refuse(wire, thrown);
@@ -65,27 +66,15 @@ function reportCorrupt(context: TransferContext, replica: Replica, thrown: unkno
   context.onReplica({ kind: 'CORRUPT', replica });
 }
 
-/** Errors: BLOCK_NOT_FOUND (none, an older one, or a copy that is not complete), INVALID_ARGUMENT. */
-function readableReplica({ store, poolId }: TransferContext, op: OpReadBlock): Replica {
-  const { block } = op.header.baseHeader;
-  checkBlock(block, poolId());
-  const replica = store.replica(block.blockId);
-  if (
-    replica === undefined ||
-    replica.state === 'TEMPORARY' ||
-    replica.generationStamp < block.generationStamp
-  ) {
-    throw new QuarryError(
-      'BLOCK_NOT_FOUND',
-      `there is no replica of block ${block.blockId} with stamp ${block.generationStamp}`,
-    );
-  }
+/** Errors: BLOCK_NOT_FOUND, INVALID_ARGUMENT. */
+function replicaFor(context: TransferContext, op: OpReadBlock): Replica {
+  const replica = readableReplica(context, op.header.baseHeader.block);
   if (!Number.isSafeInteger(op.offset) || !Number.isSafeInteger(op.len))
     throw protocolViolation('a range that is none');
   if (op.offset + op.len > replica.lengthBytes) {
     throw new QuarryError(
       'INVALID_ARGUMENT',
-      `the replica of block ${block.blockId} has ${replica.lengthBytes} bytes, not ${op.offset + op.len}`,
+      `the replica of block ${replica.blockId} has ${replica.lengthBytes} bytes, not ${op.offset + op.len}`,
     );
   }
   return replica;

@@ -1,12 +1,13 @@
 import { QuarryError } from '../../common/quarry-error.ts';
 import type { StreamEvent } from '../session/session-streams.ts';
-import type { StreamIdle, StreamingQuery, StreamProgress } from '../stream/streaming-query.ts';
+import type { StreamingQueryProgress } from '../../common/stream/query-progress.ts';
+import type { StreamIdle, StreamingQuery } from '../stream/streaming-query.ts';
 
 export function startedJson(query: StreamingQuery, timestamp: string): string {
   return JSON.stringify({ id: query.id, runId: query.runId, name: query.name || null, timestamp });
 }
 
-export function progressEvent(progress: StreamProgress): StreamEvent {
+export function progressEvent(progress: StreamingQueryProgress): StreamEvent {
   return { kind: 'progress', json: JSON.stringify({ progress }) };
 }
 

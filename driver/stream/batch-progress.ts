@@ -5,7 +5,11 @@ import { sourceRows } from '../stages/task-sql.ts';
 import type { CompiledQuery } from './compile-query.ts';
 import type { StreamSink } from './sinks/stream-sink.ts';
 import type { StreamSource } from './sources/stream-source.ts';
-import type { SourceProgress, StateOperatorProgress, StreamProgress } from './streaming-query.ts';
+import type {
+  SourceProgress,
+  StateOperatorProgress,
+  StreamingQueryProgress,
+} from '../../common/stream/query-progress.ts';
 
 export interface ProgressFacts {
   readonly id: string;
@@ -29,7 +33,7 @@ export function progressOf(
   commit: CommitEntry,
   sinkRows: number,
   facts: ProgressFacts,
-): StreamProgress {
+): StreamingQueryProgress {
   const batchDuration = facts.durationMs['triggerExecution'] ?? 0;
   const rates = (rows: number) => ({
     inputRowsPerSecond:

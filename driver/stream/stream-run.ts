@@ -1,4 +1,5 @@
 import { hasCode, QuarryError } from '../../common/quarry-error.ts';
+import type { StreamingQueryProgress, StreamingQueryStatus } from '../../common/stream/query-progress.ts';
 import { progressOf } from './batch-progress.ts';
 import type { RanBatch } from './batch-runner.ts';
 import { CaughtUp } from './caught-up.ts';
@@ -11,7 +12,7 @@ import { isRetryable } from './retryable.ts';
 import { retrying } from './retrying.ts';
 import type { SinkBatch } from './sinks/stream-sink.ts';
 import type { RunStep, StreamRunOptions } from './stream-run-options.ts';
-import type { StreamingQuery, StreamProgress, StreamStatus } from './streaming-query.ts';
+import type { StreamingQuery } from './streaming-query.ts';
 import { nextTriggerMs } from './trigger-schedule.ts';
 
 const PROGRESS_KEPT = 100;
@@ -27,10 +28,10 @@ export class StreamRun implements StreamingQuery {
   readonly ended: Promise<void>;
   readonly #options: StreamRunOptions;
   readonly #abort = new AbortController();
-  readonly #progress: StreamProgress[] = [];
+  readonly #progress: StreamingQueryProgress[] = [];
   readonly #idle: IdlePartitions;
   readonly #idleEvents: IdleEvents;
-  #status: StreamStatus = { message: 'Initializing', isDataAvailable: false, isTriggerActive: false };
+  #status: StreamingQueryStatus = { message: 'Initializing', isDataAvailable: false, isTriggerActive: false };
   #exception: Error | undefined;
   #active = true;
   #stopping = false;
@@ -93,11 +94,11 @@ export class StreamRun implements StreamingQuery {
     return this.#active;
   }
 
-  get status(): StreamStatus {
+  get status(): StreamingQueryStatus {
     return this.#status;
   }
 
-  get recentProgress(): readonly StreamProgress[] {
+  get recentProgress(): readonly StreamingQueryProgress[] {
     return this.#progress;
   }
 

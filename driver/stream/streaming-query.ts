@@ -1,3 +1,4 @@
+import type { StreamingQueryProgress, StreamingQueryStatus } from '../../common/stream/query-progress.ts';
 import type { LogicalPlan } from '../plan/logical-plan.ts';
 
 export type OutputMode = 'append' | 'update' | 'complete';
@@ -28,7 +29,7 @@ export interface StreamSpec {
   /** False: what an earlier run has written is gone with it, so that a checkpoint with batches cannot be gone on from. */
   readonly recoverable?: boolean;
   /** Called after each batch, and never throws: the client's listeners. */
-  readonly onProgress?: (progress: StreamProgress) => void;
+  readonly onProgress?: (progress: StreamingQueryProgress) => void;
   /** Called when there has been nothing to do for a while, again and again. Never throws. */
   readonly onIdle?: (event: StreamIdle) => void;
 }
@@ -40,63 +41,6 @@ export interface StreamIdle {
   readonly timestamp: string;
 }
 
-/** As `StreamingQueryProgress` of Spark 4: the JSON that PySpark parses is `JSON.stringify` of this. */
-export interface StreamProgress {
-  readonly id: string;
-  readonly runId: string;
-  readonly name: string | null;
-  /** ISO, UTC. */
-  readonly timestamp: string;
-  readonly batchId: number;
-  readonly batchDuration: number;
-  readonly numInputRows: number;
-  readonly inputRowsPerSecond: number;
-  readonly processedRowsPerSecond: number;
-  /** Milliseconds by phase: triggerExecution, latestOffset, walCommit, getBatch, queryPlanning, addBatch, commitOffsets. */
-  readonly durationMs: Readonly<Record<string, number>>;
-  /** max, min, avg, watermark: ISO times; empty without a watermark. */
-  readonly eventTime: Readonly<Record<string, string>>;
-  readonly stateOperators: readonly StateOperatorProgress[];
-  readonly sources: readonly SourceProgress[];
-  readonly sink: { readonly description: string; readonly numOutputRows: number };
-  readonly observedMetrics: Readonly<Record<string, unknown>>;
-}
-
-export interface StateOperatorProgress {
-  readonly operatorName: string;
-  readonly numRowsTotal: number;
-  readonly numRowsUpdated: number;
-  readonly numRowsRemoved: number;
-  readonly allUpdatesTimeMs: number;
-  readonly allRemovalsTimeMs: number;
-  readonly commitTimeMs: number;
-  readonly memoryUsedBytes: number;
-  readonly numRowsDroppedByWatermark: number;
-  readonly numShufflePartitions: number;
-  readonly numStateStoreInstances: number;
-  /** `lateRowsTotal`: rows dropped as late since the query's first start, counted once however often a batch is run. */
-  readonly customMetrics: Readonly<Record<string, number>>;
-}
-
-export interface SourceProgress {
-  readonly description: string;
-  /** JSON of the offsets, as an object: {topic: {partition: offset}}. */
-  readonly startOffset: unknown;
-  readonly endOffset: unknown;
-  readonly latestOffset: unknown;
-  readonly numInputRows: number;
-  readonly inputRowsPerSecond: number;
-  readonly processedRowsPerSecond: number;
-  /** minOffsetsBehindLatest, maxOffsetsBehindLatest, avgOffsetsBehindLatest of a log. */
-  readonly metrics: Readonly<Record<string, string>>;
-}
-
-export interface StreamStatus {
-  readonly message: string;
-  readonly isDataAvailable: boolean;
-  readonly isTriggerActive: boolean;
-}
-
 /** A started query. `id` lives as long as its checkpoint, `runId` as long as this run. */
 export interface StreamingQuery {
   readonly id: string;
@@ -104,9 +48,9 @@ export interface StreamingQuery {
   readonly name: string;
   readonly sessionId: string;
   readonly isActive: boolean;
-  readonly status: StreamStatus;
+  readonly status: StreamingQueryStatus;
   /** The last ones, the newest last. */
-  readonly recentProgress: readonly StreamProgress[];
+  readonly recentProgress: readonly StreamingQueryProgress[];
   /** What ended it, when that was an error. */
   readonly exception: Error | undefined;
   /** Resolves when all that was in the sources at the call is committed. Throws what ends the query before. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { LogicalPlan } from '../../../../driver/plan/logical-plan.ts';
+import type { StreamingQueryProgress } from '../../../../common/stream/query-progress.ts';
 import type {
   StreamContext,
   StreamingQueries,
   StreamingQuery,
-  StreamProgress,
   StreamSpec,
 } from '../../../../driver/stream/streaming-query.ts';
 
@@ -14,7 +14,7 @@ export class FakeQuery implements StreamingQuery {
   readonly runId = randomUUID();
   readonly spec: StreamSpec;
   readonly context: StreamContext;
-  readonly recentProgress: StreamProgress[] = [];
+  readonly recentProgress: StreamingQueryProgress[] = [];
   isActive = true;
   exception: Error | undefined;
   #ended: (() => void)[] = [];
