@@ -80,7 +80,8 @@ export class ClicksPanel {
     byId('legend').parentElement!.hidden = !hasClicks;
     byId<'details'>('values').hidden = !hasClicks;
     const empty = byId('chart-empty');
-    empty.hidden = hasClicks || this.#answer === undefined;
+    // Neither an answer nor a failure yet: the page has only just asked.
+    empty.hidden = hasClicks || (this.#answer === undefined && this.#failure === undefined);
     const nothing = isToday ? 'No clicks yet today.' : `No clicks on ${formatDay(dayStartMs(day))}.`;
     setText(empty, this.#answer?.unavailable.length === 0 ? nothing : 'No clicks are known.');
     if (hasClicks) {

@@ -12,7 +12,7 @@ export default dag(
     description: "Ranks yesterday's clicks once they have landed",
     schedule: cron('0 2 * * *', { timezone: 'UTC', semantics: 'interval' }),
     startDate: '2026-01-01',
-    maxActiveRuns: 1,
+    maxActiveRuns: 3,
     defaults: { retries: 20, retryDelayMs: 1_000, exponentialBackoff: true, maxRetryDelayMs: 30_000 },
   },
   (d) => {

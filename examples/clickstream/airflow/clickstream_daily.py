@@ -29,7 +29,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=3,
     default_args={"retries": 3, "retry_delay": timedelta(seconds=int(os.environ.get("CLICKS_RETRY_SECONDS", "300")))},
 ) as dag:
     landed = WebHdfsSensor(
