@@ -13,6 +13,7 @@ export class WorkflowProcess {
   readonly directory: string;
   readonly #options: Pick<RoleOptions, 'settings' | 'service'>;
   #child: ChildProcess | undefined;
+  #output = '';
   url = '';
 
   constructor(directory: string, options: Pick<RoleOptions, 'settings' | 'service'>) {
@@ -37,10 +38,13 @@ export class WorkflowProcess {
   /** Serves when it returns. */
   async begin(): Promise<void> {
     const child = spawn(process.execPath, [join(packageRoot, 'dist/services/workflow/main.js')], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       cwd: packageRoot,
     });
     this.#child = child;
+    child.stdout!.on('data', (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString()).slice(-4_000);
+    });
     const ready = new Promise<RoleMessage>((resolve, reject) => {
       child.once('message', (message) => resolve(message as RoleMessage));
       child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)));
@@ -75,9 +79,11 @@ export class WorkflowProcess {
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise((resolve) => child.once('exit', resolve));
+    const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
     child.kill(signal);
-    await exited;
+    const code = await exited;
+    if (signal === 'SIGTERM' && code !== 0)
+      throw new Error(`the service closed with ${code ?? 'a signal'}:\n${this.#output}`);
   }
 
   async stop(): Promise<void> {

@@ -111,7 +111,8 @@ export class AttemptLauncher {
         else for (const pid of left) signal(pid, name);
         hasAsked = true;
       }
-      await sleep(POLL_MS / 2, undefined, { ref: false });
+      // Keeps this process: one that closes has nothing else left to wait for, and would go before its attempts have.
+      await sleep(POLL_MS / 2);
     }
   }
 
