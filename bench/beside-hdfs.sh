@@ -14,7 +14,8 @@ mkdir -p "$DIR"
 FRESH=1 ./hdfs/start.sh >&2
 quarry cluster start --ports auto --detach >&2
 namenode=$(quarry cluster status --json | node -e 'let t = ""; process.stdin.on("data", (d) => (t += d)).on("end", () => console.log(JSON.parse(t).namenode.grpc))')
-value() { awk -v m="$1" '$1 ~ m {print $2; exit}'; }
+# Reads to the end: a bench that has more to say must not lose its reader.
+value() { awk -v m="$1" '!found && $1 ~ m {print $2; found = 1}'; }
 ratios="$dir/ratios"; : >"$ratios"
 compare() { # metric quarry hdfs
   echo "$1 quarry=$2 hdfs=$3"
